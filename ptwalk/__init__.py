@@ -1,0 +1,1 @@
+"""ptwalk: learn safe page-table walking, and check a walker before sending the patch."""
