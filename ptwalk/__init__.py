@@ -1,1 +1,85 @@
-"""ptwalk: learn safe page-table walking, and check a walker before sending the patch."""
+"""ptwalk: learn safe page-table walking, and check a walker before sending the patch.
+
+The façade: a short list of names, each fetched from its room when it is first used, so that `import ptwalk` loads
+next to nothing.  It may know every room.  To offer a further name, add it to `_HOME` and to the imports above it.
+In a notebook it also tells IPython which picture belongs to which value.
+"""
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ptwalk.arch import FORMAT_NAMES, Entry, Format, format_named
+    from ptwalk.capture import open_capture
+    from ptwalk.checks import check, hint, problem, progress, solution, start
+    from ptwalk.errors import PtwalkError
+    from ptwalk.trace.walk import WalkRecord
+
+_HOME = {
+    "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
+    "ptwalk.capture": ("open_capture",),
+    "ptwalk.checks": ("check", "hint", "problem", "progress", "solution", "start"),
+    "ptwalk.errors": ("PtwalkError",),
+    "ptwalk.trace.walk": ("WalkRecord",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+# Which module of `views` draws which value in a notebook, by its function `html`.
+_PICTURES = {
+    ("ptwalk.arch.entry", "Entry"): "ptwalk.views.entry",
+    ("ptwalk.trace.walk", "WalkRecord"): "ptwalk.views.walk",
+}
+
+__version__: str
+__all__ = [  # noqa: F822
+    "FORMAT_NAMES",
+    "Entry",
+    "Format",
+    "PtwalkError",
+    "WalkRecord",
+    "__version__",
+    "check",
+    "format_named",
+    "hint",
+    "open_capture",
+    "problem",
+    "progress",
+    "solution",
+    "start",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from its room, once."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("ptwalk")
+    elif name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name]), name)
+    else:
+        raise AttributeError(f"ptwalk has no {name!r}; it offers {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _register_pictures() -> None:
+    """Tell a running IPython how to draw our values; neither it nor a view is imported for that."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    formatters = getattr(getattr(shell, "display_formatter", None), "formatters", None)
+    if not formatters:
+        return
+    for (module, name), view in _PICTURES.items():
+
+        def html(value: object, view: str = view) -> str:
+            return str(import_module(view).html(value))
+
+        formatters["text/html"].for_type_by_name(module, name, html)
+
+
+_register_pictures()
