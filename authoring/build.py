@@ -1,0 +1,93 @@
+"""Build the course's notebooks from their scripts: `python authoring/build.py [--check] [NAME…]`.
+
+    authoring/notebooks/NN_name.py  →  notebooks/NN_name.ipynb   (run, normalised)
+    authoring/solutions/NN_name.py  →  solutions/NN_name.ipynb   (run, normalised)
+    solutions/NN_name.ipynb         →  exercises/NN_name.ipynb   (derived, not run)
+                                    →  ptwalk/checks/solutions.json
+
+`--check` builds in memory and says which files on disk differ, without writing. NAME is a file stem or a number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from derive import exercise_from, solutions_of
+from execute import notebook_from, run
+from percent import read_script
+
+ROOT = Path(__file__).resolve().parent.parent
+SOLUTION_TEXTS = ROOT / "ptwalk" / "checks" / "solutions.json"
+
+
+def text_of(notebook: nbformat.NotebookNode) -> str:
+    """A notebook as the text of its file."""
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def built(only: list[str]) -> Iterator[tuple[Path, str]]:
+    """Every generated file and the text it should have."""
+    for kind in ("notebooks", "solutions"):
+        for script in sorted((ROOT / "authoring" / kind).glob("*.py")):
+            if only and not any(script.stem.startswith(name) for name in only):
+                continue
+            target = ROOT / kind / f"{script.stem}.ipynb"
+            target.parent.mkdir(exist_ok=True)
+            print(f"running {target.relative_to(ROOT)}", file=sys.stderr)
+            notebook = notebook_from(read_script(script))
+            yield target, text_of(run(notebook, target.parent))
+
+
+def derived() -> Iterator[tuple[Path, str]]:
+    """Every file that follows from solutions/ alone, without running anything."""
+    texts: dict[str, str] = {}
+    for path in sorted((ROOT / "solutions").glob("*.ipynb")):
+        solution = nbformat.read(path, as_version=4)
+        texts |= solutions_of(solution)
+        yield ROOT / "exercises" / path.name, text_of(exercise_from(solution))
+    yield SOLUTION_TEXTS, json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
+
+
+def put(path: Path, text: str, check: bool) -> bool:
+    """Write `text` to `path`, or only compare; whether it was different."""
+    same = path.exists() and path.read_text("utf-8") == text
+    if same:
+        return False
+    if check:
+        print(f"{path.relative_to(ROOT)} is not what its source gives; run python authoring/build.py")
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+    return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; 1 when `--check` finds a difference."""
+    parser = argparse.ArgumentParser(description="Build the notebooks of the course from their scripts.")
+    parser.add_argument("names", nargs="*", help="which ones, such as 01; all without")
+    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
+    parser.add_argument(
+        "--derive", action="store_true", help="only what follows from solutions/; runs nothing"
+    )
+    options = parser.parse_args(arguments)
+    different = False
+    if not options.derive:
+        for path, text in built(options.names):
+            different |= put(path, text, options.check)
+    for path, text in derived():
+        different |= put(path, text, options.check)
+    return int(options.check and different)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

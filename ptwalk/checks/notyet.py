@@ -1,0 +1,56 @@
+"""What a check says: `NotYet` when the answer is not there yet, `Words` for everything else.
+
+Knows no exercise and no notebook. IPython asks a value how to show itself through methods with set names, so
+nothing of IPython is imported.
+"""
+
+from __future__ import annotations
+
+import html
+
+
+class NotYet(AssertionError):
+    """An answer that does not hold yet; the text says what was observed, never what the answer is.
+
+    `exercise` is the exercise's name, filled in by `check`. A notebook shows one line instead of a traceback.
+    """
+
+    def __init__(self, observed: str, exercise: str = "") -> None:
+        self.observed = observed
+        self.exercise = exercise
+        super().__init__(observed)
+
+    def __str__(self) -> str:
+        """The one line a learner reads."""
+        if not self.exercise:
+            return f"Not yet. {self.observed}"
+        return f'Not yet ({self.exercise}). {self.observed} Stuck? ptwalk.hint("{self.exercise}")'
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines in place of the traceback; the cell still counts as failed.
+        return [f"✗ {self}"]
+
+
+class Words:
+    """A few sentences for the learner: plain text everywhere, a quiet box in a notebook."""
+
+    def __init__(self, heading: str, text: str, code: str = "") -> None:
+        self.heading = heading
+        self.text = text
+        self.code = code
+
+    def __repr__(self) -> str:
+        """The same words as plain text."""
+        return "\n".join(part for part in (self.heading, self.text, self.code) if part)
+
+    def _repr_html_(self) -> str:
+        code = f"<pre style='margin:.5em 0 0'>{html.escape(self.code)}</pre>" if self.code else ""
+        paragraphs = "".join(f"<div>{html.escape(line)}</div>" for line in self.text.splitlines())
+        return (
+            "<div style='border-left:4px solid currentColor;padding:.2em .8em;max-width:46em'>"
+            f"<b>{html.escape(self.heading)}</b>{paragraphs}{code}</div>"
+        )
+
+
+class Passed(Words):
+    """An answer that holds: what was compared, and why it works."""

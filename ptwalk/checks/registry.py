@@ -1,0 +1,84 @@
+"""The list of notebooks and exercises. To add one, write its module and name it here.
+
+Modules are imported when first asked for, so that `import ptwalk` stays quick.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from ptwalk.checks.exercise import Exercise
+from ptwalk.errors import PtwalkError
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook of the course: its number, file stem, title, minutes alone, and the modules of its exercises."""
+
+    number: str
+    stem: str
+    title: str
+    minutes: int
+    modules: tuple[str, ...] = ()
+
+
+NOTEBOOKS = (
+    Notebook("00", "00_start_here", "Start here", 15),
+    Notebook(
+        "01",
+        "01_page_tables",
+        "Page tables of a real process",
+        75,
+        (
+            "ptwalk.checks.page_tables.by_hand",
+            "ptwalk.checks.page_tables.translate",
+            "ptwalk.checks.page_tables.states",
+            "ptwalk.checks.page_tables.spot",
+            "ptwalk.checks.page_tables.translate_arm64",
+        ),
+    ),
+)
+
+
+@cache
+def exercises() -> dict[str, Exercise]:
+    """Every exercise by name, in the order of the course."""
+    found = [importlib.import_module(module).EXERCISE for book in NOTEBOOKS for module in book.modules]
+    return {exercise.name: exercise for exercise in found}
+
+
+def exercise_named(name: str) -> Exercise:
+    """The exercise called `name`; "1.2" is understood as "01.2"."""
+    if not isinstance(name, str):
+        raise PtwalkError(f'an exercise is named by text such as "01.2", not by {name!r}')
+    full = name.strip().zfill(4)
+    if full in exercises():
+        return exercises()[full]
+    near = difflib.get_close_matches(full, exercises(), n=1, cutoff=0.5)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    raise PtwalkError(f"there is no exercise {name!r}.{guess} There are: {', '.join(exercises())}")
+
+
+def notebook_named(number: str) -> Notebook:
+    """The notebook with this number, such as "01"."""
+    for book in NOTEBOOKS:
+        if str(number).zfill(2) in (book.number, book.stem):
+            return book
+    raise PtwalkError(f"there is no notebook {number!r}; there are {', '.join(b.number for b in NOTEBOOKS)}")
+
+
+@cache
+def _solutions() -> dict[str, str]:
+    text = resources.files("ptwalk.checks").joinpath("solutions.json").read_text("utf-8")
+    solutions: dict[str, str] = json.loads(text)
+    return solutions
+
+
+def solution_code(exercise: Exercise) -> str:
+    """The solution as it stands in solutions/, brought here by the build script."""
+    return _solutions().get(exercise.name, "")
