@@ -53,6 +53,9 @@ class Arm64Format(Arm64Builder, Format):
 
     arch = "arm64"
     present_mask = bit.VALID
+    rights_mask = bit.VALID | bit.TABLE | bit.USER | bit.RDONLY | bit.DBM | bit.PXN | bit.UXN | 0xF << 59
+    accessed_mask = bit.AF
+    contiguous_mask = bit.CONT
 
     def __init__(
         self,

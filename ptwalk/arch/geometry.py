@@ -54,12 +54,17 @@ class Geometry(ABC):
     - `table_tests`, `leaf_tests`: for each depth (mask, value); an entry continues, or ends, the walk exactly if
       `raw & mask == value`.  Entries that trip a reserved bit pass neither.
     - `table_address_mask` and `leaf_address_masks` (one a depth): address bits that stand in their place.
+    - `rights_mask`: the bits that rights depend on, so that many entries need only few calls of `rights_of`.
+    - `accessed_mask`, `contiguous_mask`: the bits of those names in a leaf (0 where there is none).
     - `address_high_parts`: (mask, shift) pairs; `(raw & mask) << shift` adds the address bits that do not.
     """
 
     arch: str
     name: str
     present_mask: int
+    rights_mask: int
+    accessed_mask: int
+    contiguous_mask: int = 0
     table_tests: tuple[tuple[int, int], ...]
     leaf_tests: tuple[tuple[int, int], ...]
     table_address_mask: int

@@ -1,6 +1,6 @@
-"""x86-64 paging with four and five levels: states, addresses, rights and builders.
+"""x86-64 paging with four and five levels: states, addresses, and rights.
 
-Room `arch`: knows integers only.  Layouts for display are in `x86_64_layout`.
+Room `arch`: knows integers only.  Builders and changes are in `x86_64_build`, layouts in `x86_64_layout`.
 
 *Source*: arch/x86/include/asm/pgtable_types.h, pgtable.h, pgtable_64.h and pgtable-invert.h, 5.15, 6.12 and 6.19;
 what the hardware reserves, from the architecture manual.  EFER.NXE is taken as on.
@@ -37,6 +37,7 @@ from ptwalk.arch.x86_64_bits import (
     G,
     P,
 )
+from ptwalk.arch.x86_64_build import X86Builder
 
 # The manual's name, the lowest address bit and Linux's functions for each level; a leaf where the last says so.
 _LEVELS = (
@@ -56,11 +57,13 @@ def _levels(count: int) -> tuple[Level, ...]:
     )
 
 
-class X86Format(Format):
+class X86Format(X86Builder, Format):
     """The format of x86-64: RW and US of all entries must agree to a right, one NX takes execution away."""
 
     arch = "x86-64"
     present_mask = P
+    rights_mask = P | RW | US | NX
+    accessed_mask = A
 
     def __init__(
         self, name: str, count: int, *, pa_bits: int, release: Release, config: Collection[str]
@@ -210,105 +213,6 @@ class X86Format(Format):
 
     def marks_of(self, raw: int, level: Level, state: EntryState) -> str:
         return layout.marks(self, raw, level, state)
-
-    # Building
-
-    def make_table(
-        self,
-        table_pa: int,
-        level: str | Level,
-        *,
-        write: bool = True,
-        user: bool = True,
-        execute: bool = True,
-        accessed: bool = True,
-    ) -> int:
-        self.check_table(table_pa, self.level(level))
-        # Linux sets D too (_PAGE_TABLE), which the hardware ignores here.
-        raw = table_pa | P | D | RW * write | US * user | A * accessed
-        return raw if execute else raw | NX
-
-    def make_leaf(
-        self,
-        pa: int,
-        level: str | Level,
-        *,
-        write: bool = False,
-        user: bool = True,
-        execute: bool = False,
-        accessed: bool = True,
-        dirty: bool = False,
-        global_: bool = False,
-        contiguous: bool = False,
-        special: bool = False,
-        soft_dirty: bool = False,
-        uffd_wp: bool = False,
-        pkey: int = 0,
-    ) -> int:
-        found = self.level(level)
-        self.check_frame(pa, found)
-        self.check_fits("contiguous", not contiguous)
-        self.check_fits(f"pkey {pkey}", 0 <= pkey < 16)
-        raw = pa | P | RW * write | US * user | A * accessed | D * dirty | G * global_
-        raw |= SPECIAL * special | SOFT_DIRTY * soft_dirty | UFFD_WP * uffd_wp | pkey << 59
-        if found.linux != "pte":
-            raw |= PS
-        if dirty and not write:
-            raw = self._save_dirty(raw)
-        return raw if execute else raw | NX
-
-    def make_prot_none(
-        self, pa: int, level: str | Level, *, accessed: bool = True, dirty: bool = False, write: bool = False
-    ) -> int:
-        raw = self.make_leaf(pa, level, write=write, user=False, execute=True, accessed=accessed, dirty=dirty)
-        return self._invert(raw & ~P | G, self.level(level))
-
-    def make_split(
-        self,
-        pa: int,
-        level: str | Level,
-        *,
-        write: bool = False,
-        user: bool = True,
-        accessed: bool = True,
-        dirty: bool = False,
-    ) -> int:
-        found = self.level(level)
-        self.check_fits("a split entry at the last level", found.linux != "pte")
-        raw = self.make_leaf(pa, found, write=write, user=user, accessed=accessed, dirty=dirty)
-        return self._invert(raw & ~(P | G), found)
-
-    def _invert(self, raw: int, level: Level) -> int:
-        return raw ^ (ADDRESS & -level.size)
-
-    # Small changes, as pte_* and pmd_* do them
-
-    def mkold(self, raw: int, level: str | Level) -> int:
-        return raw & ~A
-
-    def mkyoung(self, raw: int, level: str | Level) -> int:
-        return raw | A
-
-    def mkclean(self, raw: int, level: str | Level) -> int:
-        return raw & ~(D | SAVED_DIRTY if self.release >= SAVED_DIRTY_FROM else D)
-
-    def mkdirty(self, raw: int, level: str | Level) -> int:
-        return self._save_dirty(raw | D | SOFT_DIRTY)
-
-    def wrprotect(self, raw: int, level: str | Level) -> int:
-        return self._save_dirty(raw & ~RW)
-
-    def mkwrite(self, raw: int, level: str | Level) -> int:
-        raw |= RW
-        if self.release >= SAVED_DIRTY_FROM and raw & SAVED_DIRTY:
-            raw = raw & ~SAVED_DIRTY | D
-        return raw
-
-    def _save_dirty(self, raw: int) -> int:
-        # A read-only entry with D would be a shadow stack: keep the mark in a software bit (pgtable.h, 6.12).
-        if self.release >= SAVED_DIRTY_FROM and raw & D and not raw & RW:
-            raw = raw & ~D | SAVED_DIRTY
-        return raw
 
 
 def _restore(name: str, count: int, pa_bits: int, release: Release, config: Collection[str]) -> X86Format:
