@@ -15,3 +15,11 @@ class MissingMemory(PtwalkError):
     def __init__(self, address: int, reason: str = "") -> None:
         self.address = address
         super().__init__(reason or f"physical address {address:#x} is not in this memory")
+
+
+class CaptureError(PtwalkError):
+    """A core or its sidecar cannot be used as it is; the text says what to do instead."""
+
+
+class AddressError(PtwalkError):
+    """Something that is no 64-bit address was given where one is needed."""

@@ -1,0 +1,320 @@
+"""From a path to a capture: which file is the core, which root and format its tables have.
+
+Part of `capture`.  What somebody gives by hand goes before the sidecar, the sidecar before the core's own
+notes; and what they say is held against the registers.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from ptwalk.arch import Format, format_named
+from ptwalk.errors import CaptureError, MissingMemory
+
+from .capture import Capture, Root, Roots
+from .core import Core, open_core
+from .registers import KernelNote, Processor, kernel_note, processors
+from .sidecar import Sidecar, sidecar_path
+
+_SHIPPED = Path(__file__).parent / "data"
+_CORE_NAMES = ("memory.elf.xz", "memory.elf", "memory.elf.gz")
+
+
+def shipped_captures() -> tuple[str, ...]:
+    """The names of the captures that come with ptwalk."""
+    return tuple(sorted(folder.name for folder in _SHIPPED.iterdir() if (folder / "truth.json").exists()))
+
+
+def open_capture(
+    path: str | os.PathLike[str],
+    process: int | str = 1,
+    root: int | None = None,
+    format: str | Format | None = None,
+) -> Capture:
+    """Open a captured machine and look at it as one of its processes does.
+
+    `path` is a core (ELF64, plain, .xz or .gz), a folder with a core and its truth.json, or the name of a
+    shipped capture (`shipped_captures()`). `process` counts from 1: with a sidecar the n-th process it tells of
+    (truth.json, truth-2.json…), else the n-th processor that was running a process's own code; "kernel" is
+    process 1 seen in kernel mode, "swapper" the kernel's own tables. `root`, a physical address (or the value
+    of CR3 or TTBR0), and `format`, a name of `ptwalk.arch.FORMAT_NAMES` or a `Format`, go before what the files say.
+    Raises `CaptureError` with what to do for whatever cannot be opened so.
+    """
+    core_path, sidecar = _find(path, process)
+    core = open_core(core_path)
+    facts = _Facts(core, sidecar, processors(core), kernel_note(core))
+    return facts.capture(process, root, format)
+
+
+def _find(path: str | os.PathLike[str], process: int | str) -> tuple[Path, Sidecar | None]:
+    named = process in ("kernel", "swapper")
+    if isinstance(process, bool) or not (named or (isinstance(process, int) and process >= 1)):
+        raise CaptureError(f"process is {process!r}: give a number from 1 on, or 'kernel' or 'swapper'")
+    number = 1 if isinstance(process, str) else process
+    try:
+        where = Path(path)
+        known = where.exists()
+    except (TypeError, ValueError, OSError) as error:
+        raise CaptureError(
+            f"{path!r} is no path ({error}): give a file, a folder or a shipped capture's name"
+        ) from error
+    if not known and (_SHIPPED / where.name / "truth.json").exists() and len(where.parts) == 1:
+        where = _SHIPPED / where.name
+    elif not known:
+        near = get_close_matches(str(path), shipped_captures(), 1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise CaptureError(
+            f"{path} does not exist{hint}: give a core, a folder with one, or a shipped capture:"
+            f" {', '.join(shipped_captures())}"
+        )
+    folder = where if where.is_dir() else where.parent
+    beside = sidecar_path(folder, number)
+    sidecar = Sidecar.read(beside) if beside.is_file() else None
+    if not where.is_dir():
+        return where, sidecar if sidecar and _belongs(sidecar, where) else None
+    if sidecar is None and sidecar_path(folder, 1).is_file():
+        count = 1
+        while sidecar_path(folder, count + 1).is_file():
+            count += 1
+        raise CaptureError(
+            f"{folder} has no process {number}: it tells of {count}; give process=1 to {count}"
+        )
+    return _core_in(folder, sidecar), sidecar
+
+
+def _belongs(sidecar: Sidecar, core: Path) -> bool:
+    # A core may have been unpacked or packed again since: memory.elf is memory.elf.xz.
+    return _stem(_core_file(sidecar) or "memory.elf") == _stem(core.name)
+
+
+def _core_file(sidecar: Sidecar) -> str | None:
+    core = sidecar.truth.get("core")
+    name = core.get("file") if isinstance(core, dict) else None
+    return name if isinstance(name, str) and name == Path(name).name else None
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".xz").removesuffix(".gz").removesuffix(".elf")
+
+
+def _core_in(folder: Path, sidecar: Sidecar | None) -> Path:
+    first = _core_file(sidecar) if sidecar else None
+    for name in (first, *_CORE_NAMES):
+        if name and (folder / name).is_file():
+            return folder / name
+    others = [
+        entry
+        for entry in sorted(folder.iterdir())
+        if entry.name.endswith((".elf", ".elf.xz", ".elf.gz", ".core"))
+    ]
+    if len(others) == 1:
+        return others[0]
+    found = "several cores" if others else "no core"
+    raise CaptureError(f"{folder} is a folder with {found}: give the core itself, or name it memory.elf")
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """All that is known of a machine before anybody says how to look at it."""
+
+    core: Core
+    sidecar: Sidecar | None
+    processors: tuple[Processor, ...]
+    note: KernelNote | None
+
+    def capture(self, process: int | str, root: int | None, format: str | Format | None) -> Capture:
+        if self.sidecar and self.sidecar.arch != self.core.arch:
+            raise CaptureError(
+                f"{self.core.path} is an {self.core.arch} core, but {self.sidecar.path.name} tells of"
+                f" {self.sidecar.arch}: put the sidecar beside its own core"
+            )
+        user_format = self._format(format)
+        self._check_registers(user_format)
+        kernel_format = self._kernel_format(user_format)
+        processor = self._processor(process)
+        address = self._root(user_format, processor, process, root)
+        swapper = self._swapper(kernel_format)
+        views: dict[str, Roots] = {}
+        if self.core.arch == "x86-64":
+            if swapper:
+                views["swapper"] = Roots(swapper, swapper, swapper)
+            own = Root(address, user_format) if address is not None else None
+            kernel_root = self._x86_kernel_root(own, processor, root)
+            if kernel_root:
+                views["kernel"] = Roots(kernel_root, kernel_root, kernel_root)
+            mine = Roots(own, own, own) if own else None
+        else:
+            user = Root(address, user_format) if address is not None else None
+            kernel_root = self._arm64_kernel_root(kernel_format) or swapper
+            if kernel_root:
+                views["kernel"] = Roots(user, kernel_root, kernel_root)
+            if swapper:
+                views["swapper"] = Roots(None, swapper, swapper)
+            mine = Roots(user, kernel_root, user) if user else None
+        chosen = views.get(process) if isinstance(process, str) else mine
+        if chosen is None:
+            raise CaptureError(self._no_root(process, views))
+        self._check_root(chosen.main)
+        truth = self.sidecar.truth if self.sidecar else None
+        return Capture(
+            self.core.path,
+            self.core.memory,
+            chosen,
+            others=views,
+            processors=self.processors,
+            truth=truth,
+        )
+
+    # Formats
+
+    def _format(self, given: str | Format | None) -> Format:
+        if isinstance(given, Format):
+            found = given
+        elif given is not None:
+            found = format_named(given, self._release)
+        elif self.sidecar:
+            found = self.sidecar.user_format()
+        elif self.core.arch == "x86-64":
+            found = format_named(f"x86-64-{self._x86_levels()}level", self._release)
+        elif self.note and self.note.page_size and self.note.va_bits:
+            found = format_named(f"arm64-{self.note.page_size >> 10}k-{self.note.va_bits}", self._release)
+        else:
+            raise CaptureError(
+                f"{self.core.path} does not tell its format (an arm64 core without VMCOREINFO):"
+                " give it by hand, open_capture(…, format='arm64-4k-48', root=0x…)"
+            )
+        if found.arch != self.core.arch:
+            raise CaptureError(
+                f"format {found.name} does not fit: {self.core.path} is the core of an {self.core.arch} machine;"
+                f" give a format of {self.core.arch}, or leave it out"
+            )
+        return found
+
+    @property
+    def _release(self) -> str:
+        if self.sidecar:
+            return self.sidecar.release
+        return (self.note.release if self.note else None) or "6.1"
+
+    def _x86_levels(self) -> int:
+        for processor in self.processors:
+            if processor.paging:
+                return processor.levels
+        return (self.note.levels if self.note else None) or 4
+
+    def _kernel_format(self, user: Format) -> Format:
+        if self.core.arch == "x86-64":
+            return user
+        if self.sidecar:
+            return self.sidecar.kernel_format()
+        va_bits = self.note.va_bits if self.note and self.note.va_bits else user.va_bits
+        name = f"arm64-{user.page_size >> 10}k-{va_bits}"
+        return format_named(name, user.release, half="kernel", lpa2=getattr(user, "lpa2", None) or None)
+
+    def _check_registers(self, format: Format) -> None:
+        if self.core.arch == "x86-64":
+            cr4 = self.sidecar.register("cr4") if self.sidecar else None
+            levels = self._x86_levels() if cr4 is None else 5 if cr4 >> 12 & 1 else 4
+            if (cr4 is not None or self.processors) and levels != len(format.levels):
+                raise CaptureError(
+                    f"format {format.name} does not fit: CR4.LA57 says that this machine walked {levels} levels;"
+                    f" give x86-64-{levels}level, or leave the format out"
+                )
+            return
+        tcr = self.sidecar.register("tcr_el1") if self.sidecar else None
+        if tcr is None:
+            return
+        # TCR_EL1: T0SZ is bits 5:0, TG0 bits 15:14, DS bit 59 (Arm ARM, D17.2.139).
+        granule = {0: 12, 1: 16, 2: 14}.get(tcr >> 14 & 3)
+        if granule != format.page_shift or 64 - (tcr & 0x3F) != format.va_bits:
+            size = "?" if granule is None else f"{1 << granule >> 10}k"
+            raise CaptureError(
+                f"format {format.name} does not fit: TCR_EL1 says arm64-{size}-{64 - (tcr & 0x3F)};"
+                " give that, or leave the format out"
+            )
+
+    # Roots
+
+    def _processor(self, process: int | str) -> Processor | None:
+        # Without a sidecar, processes are the processors that ran user code; a machine without any still has roots.
+        users = [p for p in self.processors if p.user] or list(self.processors)
+        number = 1 if isinstance(process, str) else process
+        return users[number - 1] if number <= len(users) else None
+
+    def _root(
+        self, format: Format, processor: Processor | None, process: int | str, given: int | None
+    ) -> int | None:
+        if given is not None:
+            if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < 1 << 64:
+                raise CaptureError(
+                    f"root is {given!r}: give a physical address, or the value of CR3 or TTBR0"
+                )
+            aligned = given % min(format.levels[0].table_bytes, format.page_size) == 0
+            return given if aligned and given in self.core.memory else format.root_address(given)
+        if self.sidecar:
+            address = self.sidecar.address("root")
+            if address is None:
+                raise CaptureError(
+                    f"{self.sidecar.path} has no root: add it, or give it by hand, open_capture(…, root=0x…)"
+                )
+            return address
+        if processor:
+            return format.root_address(processor.cr3)
+        if self.processors:
+            count = len([p for p in self.processors if p.user] or self.processors)
+            raise CaptureError(
+                f"{self.core.path} has no process {process}: {count} processors can be looked at;"
+                f" give process=1 to {count}, or root=0x…"
+            )
+        return None
+
+    def _swapper(self, format: Format) -> Root | None:
+        address = self.sidecar.address("swapper_root") if self.sidecar else None
+        if address is None and self.note:
+            address = self.note.swapper_root
+        return None if address is None else Root(address, format)
+
+    def _x86_kernel_root(
+        self, own: Root | None, processor: Processor | None, given: int | None
+    ) -> Root | None:
+        if own is None or given is not None:
+            return None
+        if self.sidecar:
+            address = self.sidecar.address("kernel_root")
+            if address is not None:
+                return Root(address, own.format)
+            return None if self.sidecar.truth.get("kpti") else own
+        # A processor stopped in the kernel shows the kernel-mode root; one stopped in user mode may hide it.
+        return own if processor and not processor.user else None
+
+    def _arm64_kernel_root(self, format: Format) -> Root | None:
+        address = self.sidecar.address("kernel_root") if self.sidecar else None
+        return None if address is None else Root(address, format)
+
+    def _check_root(self, root: Root) -> None:
+        top = root.format.levels[0]
+        align = min(top.table_bytes, root.format.page_size)
+        if root.address % align:
+            raise CaptureError(
+                f"root {root.address:#x} cannot be a {root.format.name} root, which is a multiple of {align:#x}:"
+                " give a physical address"
+            )
+        try:
+            self.core.memory.read(root.address, top.table_bytes)
+        except MissingMemory as error:
+            raise CaptureError(
+                f"root {root.address:#x} is outside the memory of {self.core.path}:"
+                " give a physical address that the core holds, root=0x…"
+            ) from error
+
+    def _no_root(self, process: int | str, views: dict[str, Roots]) -> str:
+        if isinstance(process, str):
+            return f"{self.core.path} does not tell the root of the {process} view: give it by hand, root=0x…"
+        also = f", or process={next(iter(views))!r} for the kernel's own" if views else ""
+        return (
+            f"{self.core.path} does not tell the process's root (the core holds no register of page tables):"
+            f" give it by hand, open_capture(…, root=0x…){also}"
+        )
