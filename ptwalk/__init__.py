@@ -32,7 +32,7 @@ _PICTURES = {
 }
 
 __version__: str
-__all__ = [  # noqa: F822
+__all__ = [
     "FORMAT_NAMES",
     "Entry",
     "Format",
