@@ -1,0 +1,243 @@
+"""Driving one coroutine from one operation to the next, whatever its author wrote into it.
+
+Room: explore.  Knows operations.  Code under test may forget an await, await something foreign, loop without
+ever awaiting, raise, or not be a coroutine at all.  Here each of these becomes a `Finding` in words.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptwalk.machine.operation import Operation, OutsideSimulation, Violation, unawaited
+from ptwalk.trace.verdict import Finding
+
+# Source lines that may run between two operations before the code counts as looping without one.  Each prefix
+# is run once, so the search can afford to watch every line.
+LINES_BETWEEN_OPERATIONS = 100_000
+
+Frame = tuple[str, int, str]  # file, line, function
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_AWAIT_CODE = Operation.__await__.__code__
+
+
+class _Endless(BaseException):
+    # Raised inside code that ran too long; not an Exception, so that `except Exception` lets it through.
+    def __init__(self, file: str, line: int) -> None:
+        self.place = (file, line)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Where a coroutine stands: at an operation, finished (no finding), or stopped by a finding."""
+
+    operation: Operation | None
+    frames: tuple[Frame, ...] = ()
+    finding: Finding | None = None
+
+
+def place(frames: tuple[Frame, ...]) -> tuple[str, int]:
+    """(file, line) a reader should look at: the innermost frame outside of this package, else the innermost."""
+    for file, line, _ in reversed(frames):
+        if not file.startswith(_PACKAGE):
+            return file, line
+    return frames[-1][:2] if frames else ("", 0)
+
+
+def _suspended(awaitable: Any) -> tuple[Frame, ...]:
+    # The chain of frames that are waiting, outermost first.
+    frames: list[Frame] = []
+    while awaitable is not None:
+        frame = None
+        inner = None
+        for prefix, follow in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            frame = getattr(awaitable, prefix + "_frame", None)
+            if frame is not None:
+                inner = getattr(awaitable, follow, None)
+                break
+        if frame is None or frame.f_code is _AWAIT_CODE:
+            break
+        frames.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
+        awaitable = inner
+    return tuple(frames)
+
+
+_warn_unawaited: Callable[[Any], None] | None = getattr(warnings, "_warn_unawaited_coroutine", None)
+
+
+def _note_unawaited(coroutine: Any) -> None:
+    # The interpreter calls this when a coroutine dies unstarted; outside of a simulated CPU it warns as always.
+    notes = unawaited.notes
+    if notes is None:
+        if _warn_unawaited is not None:
+            _warn_unawaited(coroutine)
+        return
+    frame = sys._getframe(1)
+    notes.append((coroutine.__qualname__ + "()", frame.f_code.co_filename, frame.f_lineno))
+
+
+def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int]) -> Pause:
+    """Let `resume()` run until the next operation and say where `coroutine` stands then.
+
+    `describe` is (CPU number, CPU name, steps it has taken), for the words of a finding.
+    """
+    cpu, name, step = describe
+    left = LINES_BETWEEN_OPERATIONS
+
+    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
+        return watch
+
+    def found(kind: str, text: str, file: str, line: int) -> Finding:
+        where = f" (line {line} of {Path(file).name})" if line else ""
+        return Finding(kind, f"CPU {cpu} ({name}) {text}{where}", cpu, file, line, step)
+
+    warnings._warn_unawaited_coroutine = _note_unawaited  # type: ignore[attr-defined]
+    notes: list[tuple[str, str, int]] = []
+    outer_notes, unawaited.notes = unawaited.notes, notes
+    outer_trace = sys.gettrace()
+    finding: Finding | None = None
+    operation: Operation | None = None
+    frames: tuple[Frame, ...] = ()
+    try:
+        sys.settrace(watch)
+        try:
+            value = resume()
+        finally:
+            sys.settrace(outer_trace)
+        frames = _suspended(coroutine)
+        if isinstance(value, Operation):
+            operation = value
+        else:
+            finding = found("misuse", _foreign(value), *place(frames))
+    except StopIteration as stop:
+        if inspect.iscoroutine(stop.value) or isinstance(stop.value, Operation):
+            what = getattr(stop.value, "__qualname__", None) or getattr(stop.value, "kind", "it")
+            if inspect.iscoroutine(stop.value):
+                stop.value.close()
+            finding = found("misuse", f"returns {what} without having awaited it: write 'return await'", "", 0)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        finding = _raised(error, found)
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+    finally:
+        unawaited.notes = outer_notes
+    if notes and (finding is None or finding.kind == "exception"):
+        what, file, line = notes[0]
+        so = "so it never happens" if finding is None else "and then stumbles over it"
+        finding = found("misuse", f"forgets 'await' before {what}, {so}: write 'await {what}'", file, line)
+        operation = None
+    return Pause(operation, frames, finding)
+
+
+def _foreign(value: Any) -> str:
+    if value is None:
+        what = "something that gives the turn back to an event loop"
+    else:
+        what = f"{type(value).__name__!r}"
+    return f"awaits {what}, which is no operation of the simulated machine: await operations only"
+
+
+def _raised(error: BaseException, found: Callable[[str, str, str, int], Finding]) -> Finding:
+    if isinstance(error, _Endless):
+        return found(
+            "misuse",
+            f"ran {LINES_BETWEEN_OPERATIONS:,} lines without an operation: "
+            "a loop that waits for others must await something in each round",
+            *error.place,
+        )
+    trace = tuple(
+        (summary.filename, summary.lineno or 0, summary.name)
+        for summary in traceback.extract_tb(error.__traceback__)
+        if summary.filename != __file__
+    )
+    file, line = place(trace)
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, OutsideSimulation) or "no running event loop" in str(error):
+        return found("misuse", "awaits something of an event loop: await operations only", file, line)
+    if isinstance(error, Violation):
+        return found("violation", str(error), file, line)
+    return found("exception", f"raised {text}", file, line)
+
+
+def begin(start: Callable[[], Any], cpu: int, name: str) -> tuple[Any, Pause]:
+    """Make the coroutine of a CPU and run it to its first operation: (coroutine or None, where it stands)."""
+    made: list[Any] = []
+
+    def resume() -> Any:
+        coroutine = start()
+        made.append(coroutine)
+        if inspect.iscoroutine(coroutine):
+            return coroutine.send(None)
+        raise _NotAsync
+
+    pause = run(resume, _Late(made), (cpu, name, 0))
+    coroutine = made[0] if made else None
+    if made and not inspect.iscoroutine(coroutine):
+        function = getattr(start, "__name__", name)
+        how = "is a generator: use 'await', not 'yield'," if inspect.isgenerator(coroutine) else "is not async:"
+        code = getattr(start, "__code__", None)
+        file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
+        where = f" (line {line} of {Path(file).name})" if line else ""
+        text = f"CPU {cpu} ({name}): {function} {how} begin it with 'async def'{where}"
+        return None, Pause(None, (), Finding("misuse", text, cpu, file, line, 0))
+    return coroutine, pause
+
+
+class _NotAsync(Exception):
+    pass
+
+
+class _Late:
+    # Stands for a coroutine that does not exist yet when its first run begins.
+    def __init__(self, made: list[Any]) -> None:
+        self._made = made
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._made[0], attribute)
+
+
+# Coroutines that refuse to be closed (a bare `except` around an await).  They are kept alive on purpose: the
+# interpreter would otherwise complain about each of them when it tries the same.
+_refusing: list[Any] = []
+
+
+def abandon(coroutine: Any) -> None:
+    """Close a coroutine in mid-run; cleanup code that awaits or raises is of no interest any more."""
+    budget = LINES_BETWEEN_OPERATIONS
+
+    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
+        nonlocal budget
+        budget -= 1
+        if budget < 0:
+            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
+        return watch
+
+    outer_notes, unawaited.notes = unawaited.notes, []
+    outer_trace = sys.gettrace()
+    try:
+        sys.settrace(watch)
+        try:
+            coroutine.close()
+        finally:
+            sys.settrace(outer_trace)
+    except BaseException as error:
+        if getattr(coroutine, "cr_frame", None) is not None:
+            _refusing.append(coroutine)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    finally:
+        unawaited.notes = outer_notes

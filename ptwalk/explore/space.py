@@ -1,0 +1,285 @@
+"""The state space: a whole state of the program as one integer, a step as one exclusive-or.
+
+Room: explore.  Knows programs and log-tries.  Every cell and every CPU owns some bits of the integer; they get one
+more bit when they have one more value than their bits can number, always at the top, so that states made earlier
+stay valid.  What a step does depends on its footprint only, so it is worked out once for each contents of the
+footprint and looked up ever after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+from ptwalk.errors import PtwalkError
+from ptwalk.explore.logtrie import LogTrie, Node
+from ptwalk.machine.operation import Operation, Violation
+from ptwalk.machine.program import Program
+from ptwalk.trace.verdict import Finding
+
+DEPTH_LIMIT = 2_000
+
+
+class FootprintError(PtwalkError):
+    """An operation or an observer touched a cell that the operation's footprint does not name."""
+
+
+class _Guarded:
+    # The memory vector as one step may see it.
+    __slots__ = ("_names", "_operation", "_writable", "values")
+
+    def __init__(self, values: dict[int, Any], writable: tuple[int, ...], names: Any, operation: Operation) -> None:
+        self.values = values
+        self._writable = writable
+        self._names = names
+        self._operation = operation
+
+    def __getitem__(self, cell: int) -> Any:
+        try:
+            return self.values[cell]
+        except KeyError:
+            raise self._stray("looks at", cell) from None
+
+    def __setitem__(self, cell: int, value: Any) -> None:
+        if cell not in self._writable:
+            raise self._stray("writes", cell)
+        self.values[cell] = value
+
+    def _stray(self, verb: str, cell: int) -> FootprintError:
+        name = self._names.name(cell) if isinstance(cell, int) and 0 <= cell < len(self._names) else repr(cell)
+        return FootprintError(
+            f"'{self._operation.text()}' {verb} cell {name}, which its footprint() does not name: "
+            "add the cell there, or the search would miss schedules"
+        )
+
+
+class StateSpace:
+    """All states of one program, packed; grows as steps are asked for."""
+
+    def __init__(self, program: Program, depth_limit: int | None = None) -> None:
+        self.program = program
+        self.cpus = len(program.cpus)
+        self._cells = program.cells
+        self._bits = 0
+        # For each cell: the bits it owns, packed bits -> value, value -> packed bits.
+        self.cell_masks: list[int] = []
+        self._values: list[dict[int, Any]] = []
+        self._codes: list[dict[Hashable, int]] = []
+        self._bit_lists: list[list[int]] = []
+        self._users: list[list[Node]] = []
+        # For each CPU: the bits that number its node, and the node of each number.
+        self.node_masks = [0] * self.cpus
+        self._node_bits: list[list[int]] = [[] for _ in range(self.cpus)]
+        self.tables: list[dict[int, Node]] = [{} for _ in range(self.cpus)]
+        groups: dict[Hashable, dict[Any, int]] = {}
+        limit = DEPTH_LIMIT if depth_limit is None else depth_limit
+        self.tries: list[LogTrie] = []
+        for number, cpu in enumerate(program.cpus):
+            ids = groups.setdefault(cpu.alike, {}) if cpu.alike is not None else {}
+            self.tries.append(LogTrie(number, cpu, limit, ids))
+        for trie in self.tries:
+            self._number(trie.root)
+        self.initial = 0
+        self._ends: dict[int, Any] = {}
+
+    # -- bits -----------------------------------------------------------------------------------------------
+
+    def _number(self, node: Node) -> None:
+        # Give a node its bits; the root of each trie is all zeros.
+        cpu = node.cpu
+        table, bits = self.tables[cpu], self._node_bits[cpu]
+        number = len(table)
+        if number >> len(bits):
+            bits.append(self._bits)
+            self.node_masks[cpu] |= 1 << self._bits
+            self._bits += 1
+        node.code = sum(1 << bit for place, bit in enumerate(bits) if number >> place & 1)
+        table[node.code] = node
+        for cell in node.cells:
+            self._grow_cells(cell)
+            self._users[cell].append(node)
+            node.mask |= self.cell_masks[cell]
+
+    def _grow_cells(self, cell: int) -> None:
+        while len(self.cell_masks) <= cell:
+            value = self._cells.initial[len(self.cell_masks)]
+            self.cell_masks.append(0)
+            self._bit_lists.append([])
+            self._values.append({0: value})
+            self._codes.append({value: 0})
+            self._users.append([])
+
+    def _encode(self, cell: int, value: Hashable) -> int:
+        codes = self._codes[cell]
+        code = codes.get(value)
+        if code is None:
+            bits = self._bit_lists[cell]
+            number = len(codes)
+            if number >> len(bits):
+                bits.append(self._bits)
+                self.cell_masks[cell] |= 1 << self._bits
+                # What these nodes looked up before had zeros in the new bit, so their outcomes stay right.
+                for node in self._users[cell]:
+                    node.mask |= 1 << self._bits
+                self._bits += 1
+            code = sum(1 << bit for place, bit in enumerate(bits) if number >> place & 1)
+            codes[value] = code
+            self._values[cell][code] = value
+        return code
+
+    def value(self, state: int, cell: int) -> Any:
+        """Contents of one cell in `state`."""
+        if cell >= len(self.cell_masks):
+            return self._cells.initial[cell]
+        return self._values[cell][state & self.cell_masks[cell]]
+
+    def memory(self, state: int) -> list[Any]:
+        """The whole memory vector of `state`."""
+        return [self.value(state, cell) for cell in range(len(self._cells))]
+
+    def nodes(self, state: int) -> list[Node]:
+        """The node of each CPU in `state`."""
+        return [
+            table[state & mask] for table, mask in zip(self.tables, self.node_masks, strict=True)
+        ]
+
+    def steps_taken(self, state: int) -> int:
+        """Number of steps from the start to `state`: the same on every way."""
+        return sum(node.depth for node in self.nodes(state))
+
+    # -- steps ----------------------------------------------------------------------------------------------
+
+    def delta(self, state: int, cpu: int) -> int:
+        """The step of `cpu` as bits to flip in `state`; 0 if it is blocked or has ended."""
+        node = self.tables[cpu][state & self.node_masks[cpu]]
+        found = node.outcomes.get(state & node.mask)
+        return self.work_out(node, state) if found is None else found
+
+    def enabled(self, state: int) -> list[int]:
+        """The CPUs that can take a step."""
+        return [cpu for cpu in range(self.cpus) if self.delta(state, cpu)]
+
+    def report(self, state: int, cpu: int) -> Any:
+        """What is wrong with the step of `cpu` in `state`, or None."""
+        node = self.tables[cpu][state & self.node_masks[cpu]]
+        return node.bad.get(state & node.mask) if node.bad else None
+
+    def work_out(self, node: Node, state: int) -> int:
+        """`delta` for a footprint that was not met before."""
+        operation = node.operation
+        if operation is None:
+            node.outcomes[0] = 0
+            return 0
+        before = {cell: self.value(state, cell) for cell in node.cells}
+        after = dict(before)
+        names = self._cells
+        trie = self.tries[node.cpu]
+        guarded: Any = _Guarded(after, node.write_cells, names, operation)
+        report: Any = None
+        known = len(trie.nodes)
+        try:
+            guarded._writable = ()
+            if node.waits and not operation.enabled(guarded, node.cpu):
+                node.outcomes[state & node.mask] = 0
+                return 0
+            guarded._writable = node.write_cells
+            result = operation.execute(guarded, node.cpu)
+            hash(result)
+            flips = 0
+            for cell in node.write_cells:
+                old, new = before[cell], after[cell]
+                if new is not old:
+                    flips ^= self._encode(cell, old) ^ self._encode(cell, new)
+            guarded._writable = ()
+            if self.program.observers:
+                past: Any = _Guarded(before, (), names, operation)
+                for observer in self.program.observers:
+                    report = observer(past, node.cpu, operation, result, guarded)
+                    if report is not None:
+                        break
+            child = trie.child(node, result)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            flips = 0
+            child = trie.stopped(node, self._failed(node, error))
+        if report is None:
+            report = child.finding
+        elif isinstance(report, str):
+            file, line = node.place
+            report = Finding("observer", report, node.cpu, file, line, node.depth + 1)
+        if len(trie.nodes) > known:
+            for new_node in trie.nodes[known:]:
+                self._number(new_node)
+        flips ^= node.code ^ child.code
+        # The mask may have grown meanwhile; the state has zeros there.
+        key = state & node.mask
+        node.outcomes[key] = flips
+        if report is not None:
+            node.bad[key] = report
+        return flips
+
+    def _failed(self, node: Node, error: Exception) -> Finding:
+        assert node.operation is not None
+        file, line = node.place
+        where = f" (line {line} of {Path(file).name})" if line else ""
+        who = f"CPU {node.cpu} ({self.program.cpus[node.cpu].name})"
+        if isinstance(error, Violation):
+            kind, text = "violation", str(error)
+        elif isinstance(error, FootprintError):
+            kind, text = "misuse", str(error)
+        else:
+            kind, text = "exception", f"'{node.operation.text()}' raised {type(error).__name__}: {error}"
+        return Finding(kind, f"{who}: {text}{where}", node.cpu, file, line, node.depth + 1)
+
+    # -- ends -----------------------------------------------------------------------------------------------
+
+    def at_end(self, state: int) -> Any:
+        """What is wrong with a state in which nobody can step: a report, or None."""
+        if state in self._ends:
+            return self._ends[state]
+        self._ends[state] = report = self._judge_end(state)
+        return report
+
+    def _judge_end(self, state: int) -> Any:
+        nodes = self.nodes(state)
+        cpus = self.program.cpus
+        waiting = [node for node in nodes if node.ending is None and not cpus[node.cpu].daemon]
+        if waiting:
+            parts = []
+            for node in waiting:
+                assert node.operation is not None
+                line = f" (line {node.place[1]})" if node.place[1] else ""
+                parts.append(f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}")
+            file, line_number = waiting[0].place
+            text = "deadlock: " + "; ".join(parts) + "; nobody can take a step"
+            return Finding("deadlock", text, waiting[0].cpu, file, line_number, waiting[0].depth)
+        if self.program.at_end is None or any(node.ending not in ("finished", None) for node in nodes):
+            return None
+        report = self.program.at_end(self.memory(state))
+        return Finding("at end", report) if isinstance(report, str) else report
+
+    def is_cut(self, state: int) -> bool:
+        """Whether a CPU of `state` ran into the limit of operations for one CPU."""
+        return any(node.ending == "cut" for node in self.nodes(state))
+
+    def root_finding(self) -> Any:
+        """What is wrong before any step, or None."""
+        for trie in self.tries:
+            if trie.root.finding is not None:
+                return trie.root.finding
+        return None
+
+    def verify(self) -> Finding | None:
+        """Spot check that the code depends on its results only."""
+        for trie in self.tries:
+            difference = trie.verify()
+            if difference is not None:
+                return difference
+        return None
+
+    def close(self) -> None:
+        """Let go of every suspended coroutine."""
+        for trie in self.tries:
+            trie.close()

@@ -1,0 +1,79 @@
+"""Stateful search: every state once, layer by layer, with the number of ways to each.
+
+Room: explore.  Knows the state space.  A state fixes the log of every CPU, so all ways to it have the same length
+and the state graph has no cycles.  The search needs to remember no more than two layers, and by adding up the
+ways it counts every interleaving without running one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ptwalk.explore.limits import LimitReached, Tally
+from ptwalk.explore.space import StateSpace
+from ptwalk.explore.symmetry import Symmetry
+
+
+class Violated(Exception):  # noqa: N818 - a result, not an error
+    """The search met a violation and was asked to stop at the first one."""
+
+
+def search(space: StateSpace, tally: Tally, *, stop_at_first: bool, symmetry: Symmetry | None = None) -> None:
+    """Visit every state of `space`; raises `Violated` or `LimitReached`, else the tally is complete.
+
+    With `symmetry`, states that differ only in which of several alike CPUs is which are visited once; the
+    count of interleavings stays exact, because alike states have equally many continuations.
+    """
+    tables, masks, work_out = space.tables, space.node_masks, space.work_out
+    every = tuple(range(space.cpus))
+    layer = {space.initial: 1}
+    ways_to_the_end = 0
+    while layer:
+        following: dict[int, int] = {}
+        known = following.get
+        for state, ways in layer.items():
+            moved = False
+            for cpu in every:
+                node = tables[cpu][state & masks[cpu]]
+                flips = node.outcomes.get(state & node.mask)
+                if flips is None:
+                    flips = work_out(node, state)
+                    if stop_at_first and node.bad and state & node.mask in node.bad:
+                        raise Violated
+                if flips:
+                    moved = True
+                    after = state ^ flips
+                    if symmetry is not None:
+                        after = symmetry.canonical(after)
+                    following[after] = known(after, 0) + ways
+            if not moved:
+                ways_to_the_end += ways
+                if space.is_cut(state):
+                    tally.cut = True
+                elif space.at_end(state) is not None and stop_at_first:
+                    raise Violated
+        if symmetry is not None and not symmetry.holds:
+            raise SymmetryBroken
+        tally.states += len(layer)
+        _weigh(layer, following, tally)
+        tally.tick()
+        layer = following
+    tally.interleavings = ways_to_the_end
+
+
+class SymmetryBroken(Exception):  # noqa: N818 - makes the caller search again without it
+    """CPUs that were said to be alike are not."""
+
+
+def _weigh(layer: dict[int, int], following: dict[int, int], tally: Tally) -> None:
+    # The cost of a state: its slot in the dictionary, the packed integer and the count.
+    held = len(layer) + len(following)
+    if held < 1_000 and tally.state_bytes:
+        return
+    state, ways = next(iter(layer.items()))
+    slots = sys.getsizeof(layer) + sys.getsizeof(following)
+    each = slots // held + sys.getsizeof(state) + sys.getsizeof(ways)
+    tally.state_bytes = max(tally.state_bytes if held >= 1_000 else 0, each)
+    megabytes = tally.limits.megabytes
+    if megabytes is not None and held * each > megabytes * 1_000_000:
+        raise LimitReached(f"the limit of {megabytes:g} megabytes for states was reached")
