@@ -86,6 +86,24 @@ def plain_function(answer: object, name: str, parameters: tuple[str, ...]) -> Ca
     return answer
 
 
+def entries_only(read: Callable[[int], int]) -> Callable[[int], int]:
+    """`read` as a learner's walker gets it: an address that no entry can have is told in words."""
+
+    def entry_at(pa: int) -> int:
+        if isinstance(pa, bool) or not isinstance(pa, int):
+            raise NotYet(f"You asked read() for {_brief(pa)}. It wants a physical address, a whole number.")
+        if pa & 7 and not pa >> 48:  # above, the memory itself says that nothing is there
+            raise NotYet(
+                f"You asked read() for {pa:#x}, which is not a multiple of 8, so no entry lies there. "
+                "Which low bits do not belong to the table's address?"
+            )
+        if pa < 0:
+            raise NotYet(f"You asked read() for {pa:#x}. No memory lies below zero.")
+        return read(pa)
+
+    return entry_at
+
+
 def number(value: object, what: str) -> int:
     """`value` as an int, or `NotYet` with words on what came instead. `what` begins the sentence."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -47,7 +47,7 @@ class Progress:
             text = ""
         try:
             return _parse(text)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._set_aside()
             return {}
 

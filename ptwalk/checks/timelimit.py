@@ -66,7 +66,7 @@ def _raise_at_every_line(frame: FrameType | None) -> None:
 
     while frame is not None and frame.f_globals.get("__name__") != "ptwalk.checks.verbs":
         if _learners(frame):
-            frame.f_trace = trace  # type: ignore[assignment]
+            frame.f_trace = trace
         frame = frame.f_back
     sys.settrace(trace)  # type: ignore[arg-type]
 

@@ -35,7 +35,7 @@ def draw(seed: int) -> SixWords:
 def _draw(seed: int) -> tuple[SixWords, dict[str, int]]:
     dice = random.Random(seed)
     runs = truth()["pages"]
-    swapped = dice.choice([r for r in runs if r["swapped"] and int(r["swap_offset"], 16) > 15])
+    swapped = dice.choice([r for r in runs if r["swapped"] and r["swap_offset"] > 15])
     hidden = dice.choice([r for r in runs if r["present"] and not r.get("in_qemu_tlb")])
     small = [r for r in runs if r.get("page_size") == 4096 and r["present"] and r.get("in_qemu_tlb")]
     page = {id(run): dice.randrange(run["n"]) for run in (swapped, hidden)}
@@ -49,7 +49,7 @@ def _draw(seed: int) -> tuple[SixWords, dict[str, int]]:
         "frame": int(hidden["pfn"], 16) + page[id(hidden)] * hidden.get("pfn_step", 1),
         "swapped": chosen.index(swapped),
         "type": swapped["swap_type"],
-        "offset": int(swapped["swap_offset"], 16) + page[id(swapped)] * swapped.get("swap_offset_step", 1),
+        "offset": swapped["swap_offset"] + page[id(swapped)] * swapped.get("swap_offset_step", 1),
     }
     return SixWords(seed, words), answer
 

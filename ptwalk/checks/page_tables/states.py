@@ -110,6 +110,7 @@ def made_words() -> tuple[Word, ...]:
         Word(swap_word(1, 0x1234, 0x0A), "pte", "swap", "6.1", swapped),
         Word(swap_word(0, 77, A | D), "pte", "swap", "6.1", swapped),
         Word(swap_word(2, 0x1FF), "pmd", "swap", "6.1", swapped),
+        Word(swap_word(12, 3), "pte", "swap", "6.1", f"{swapped} The type is five bits, 63:59."),
     ]
     for release, special in _RELEASES.items():
         for number, state in special.items():

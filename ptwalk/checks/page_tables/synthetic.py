@@ -36,7 +36,7 @@ class Shelf:
 
     def read(self, pa: int) -> int:
         """The word at `pa`; raises `MissingMemory` outside the tables."""
-        if not isinstance(pa, int) or pa >> 12 not in self._pages:
+        if pa >> 12 not in self._pages:
             raise MissingMemory(pa)
         return self._words.get(pa, 0)
 
@@ -77,19 +77,15 @@ def x86_cases() -> tuple[Synthetic, ...]:
             top | 0xABC,
             "a frame at the very top of memory. Address bits of an entry go from 12 up to 51.",
         ),
-        Synthetic(
-            _x86_path(3, 0x5000 | LEAF),
-            0x1000,
-            VA | 1 << 47,
-            None,
-            f"{VA | 1 << 47:#x} got an answer from tables. Bits 63 to 47 are not all equal: the CPU refuses it.",
-        ),
-        Synthetic(
-            {**_x86_path(3, 0x5000 | LEAF), 0x1000: 0},
-            0x1000,
-            VA | 1 << 60,
-            None,
-            f"{VA | 1 << 60:#x} got an answer from tables. Not all of its bits 63 to 47 are equal.",
+        *(
+            Synthetic(
+                _x86_path(3, 0x5000 | LEAF, va), 0x1000, va, None, f"{va:#x} got an answer from tables. {why}"
+            )
+            for va, why in (
+                (VA | 1 << 48, "A CPU refuses that address before it reads any table."),
+                (VA | 1 << 47, "Bit 47 is set and the bits above it are not: the CPU refuses it."),
+                (VA | 1 << 60, "Not all of its bits 63 to 47 are equal."),
+            )
         ),
         Synthetic(
             _x86_path(1, 0x9000_0000 | TABLE),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.page_tables.synthetic import Shelf, Synthetic, x86_cases
-from ptwalk.checks.preflight import Learner, number
+from ptwalk.checks.preflight import Learner, entries_only, number
 from ptwalk.checks.shipped import reader, truth
 from ptwalk.errors import MissingMemory
 
@@ -70,13 +70,20 @@ def check(answer: object, seed: int) -> str:
     """Run the learner's translate() over the captures and the hand-made tables."""
     translate = Learner(answer, "translate", ("read", "root", "va"), lets_through=(MissingMemory,))
     cases = all_cases()
-    read = reader()
+    memory = entries_only(reader())
+    asked: list[int] = []
+
+    def read(pa: int) -> int:
+        asked.append(pa)
+        return memory(pa)
+
     for case in cases:
+        asked.clear()
         try:
             got = translate(read, case.root, case.va)
         except MissingMemory as missing:
             raise NotYet(_went_astray(case, missing)) from None
-        _judge(case, got)
+        _judge(case, got, len(asked))
     made = x86_cases()
     for trial in made:
         _judge_made(translate, trial)
@@ -103,19 +110,27 @@ def _went_astray(case: Case, missing: MissingMemory) -> str:
     )
 
 
-def _judge(case: Case, got: object) -> None:
+def _judge(case: Case, got: object, reads: int) -> None:
     if got is None and case.right is None:
         return
     if got is None:
-        what = "in the kernel half, which has its own tables" if case.kind == "kernel" else "mapped"
-        size = f" by a {SIZES[case.page_size]} page" if case.page_size > 4096 else ""
-        raise NotYet(f"translate() gave None for {case.va:#x}, which is {what}{size}.")
+        raise NotYet(_gave_nothing(case, reads))
     value = number(got, f"What translate() gave for {case.va:#x}")
     if value == case.right:
         return
     if case.right is None:
         raise NotYet(_answered_a_fault(case, value))
     raise NotYet(_wrong_address(case, value, case.right))
+
+
+def _gave_nothing(case: Case, reads: int) -> str:
+    gave = f"translate() gave None for {case.va:#x}"
+    if not reads and case.va >> 63:
+        return f"{gave} and read nothing. That address is in the kernel half, and it is mapped."
+    if not reads:
+        return f"{gave} and asked read() for nothing. Is it still empty?"
+    size = f" by a {SIZES[case.page_size]} page" if case.page_size > 4096 else ""
+    return f"{gave}, which is mapped{size}. It had asked read() {reads} times by then."
 
 
 def _answered_a_fault(case: Case, value: int) -> str:
@@ -143,7 +158,7 @@ def _wrong_address(case: Case, value: int, right: int) -> str:
 def _judge_made(translate: Callable[..., object], trial: Synthetic) -> None:
     shelf = Shelf(trial.words)
     try:
-        got = translate(shelf.read, trial.root, trial.va)
+        got = translate(entries_only(shelf.read), trial.root, trial.va)
     except MissingMemory as missing:
         if trial.right is MissingMemory:
             return

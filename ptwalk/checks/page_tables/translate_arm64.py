@@ -9,8 +9,8 @@ from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.page_tables.synthetic import Shelf, Synthetic
 from ptwalk.checks.page_tables.translate import Case
-from ptwalk.checks.preflight import Learner, number
-from ptwalk.checks.shipped import ARM64, reader, truth
+from ptwalk.checks.preflight import Learner, entries_only, number
+from ptwalk.checks.shipped import ARM64, machine, reader, truth
 from ptwalk.errors import MissingMemory
 
 ASID_AND_CNP = 0x5B << 48 | 1
@@ -27,7 +27,7 @@ def cases() -> list[Case]:
     found: list[Case] = []
     for process in (1, 2):
         facts = truth(ARM64, process)
-        found += _pagemap_cases(facts)
+        found += _pagemap_cases(facts, process)
         root = int(facts["root"], 16)
         for va, pa in facts["qemu_gva2gpa"]:
             found.append(Case("asked", root, int(va, 16), pa and int(pa, 16), 4096))
@@ -36,7 +36,7 @@ def cases() -> list[Case]:
     return sorted(found, key=lambda case: KINDS.index(case.kind))
 
 
-def _pagemap_cases(facts: dict[str, Any]) -> Iterator[Case]:
+def _pagemap_cases(facts: dict[str, Any], process: int) -> Iterator[Case]:
     root = int(facts["root"], 16)
     untouchable = [
         range(int(vma["start"], 16), int(vma["end"], 16)) for vma in facts["vmas"] if vma["prot"][:3] == "---"
@@ -44,7 +44,8 @@ def _pagemap_cases(facts: dict[str, Any]) -> Iterator[Case]:
     for run in facts["pages"]:
         if run.get("pagemap_skips"):
             continue
-        size = run.get("page_size") or 4096
+        # smaps does not tell the size of every page; where it is silent, the descriptor does.
+        size = run.get("page_size") or machine(ARM64, process).walk(int(run["va"], 16)).page_size or 4096
         for page in sorted({0, run["n"] // 2, run["n"] - 1}):
             va = int(run["va"], 16) + page * 4096 + (page * 37 + 0x2B) % 4096
             if run["swapped"]:
@@ -103,7 +104,7 @@ def check(answer: object, seed: int) -> str:
     name, parameters = "translate_arm64", ("read", "ttbr0", "ttbr1", "va")
     translate = Learner(answer, name, parameters, lets_through=(MissingMemory,))
     asked = cases()
-    read = reader(ARM64)
+    read = entries_only(reader(ARM64))
     ttbr1 = int(truth(ARM64)["registers"]["ttbr1_el1"], 16)
     for case in asked:
         try:
@@ -117,9 +118,8 @@ def check(answer: object, seed: int) -> str:
     made = made_cases()
     for trial in made:
         try:
-            got = translate(
-                Shelf(trial.words).read, trial.root | ASID_AND_CNP, 0x1000 | ASID_AND_CNP, trial.va
-            )
+            table = entries_only(Shelf(trial.words).read)
+            got = translate(table, trial.root | ASID_AND_CNP, 0x1000 | ASID_AND_CNP, trial.va)
         except MissingMemory as missing:
             if trial.right is MissingMemory:
                 continue
@@ -136,10 +136,10 @@ def check(answer: object, seed: int) -> str:
 
 def _went_astray(case: Case, missing: MissingMemory) -> str:
     at = missing.address
-    if at >> 48:
+    if at >> 48 in (ASID_AND_CNP >> 48, int(truth(ARM64)["registers"]["ttbr1_el1"], 16) >> 48):
         return f"{case.va:#x}: you asked read() for {at:#x}. A TTBR holds more than an address: ASID and CnP."
-    if at & 7:
-        return f"{case.va:#x}: you asked read() for {at:#x}, which is not a multiple of 8. Which low bits are flags?"
+    if at >> 48:
+        return f"{case.va:#x}: you asked read() for {at:#x}. Bits above 47 of a descriptor are not address."
     if case.kind == "large":
         return f"{case.va:#x} lies in a large page. You took its block descriptor for a table, and read at {at:#x}."
     if case.kind == "kernel":
@@ -151,6 +151,16 @@ def _words(case: Case, got: int | None) -> str:
     if got is None:
         if case.kind == "kernel":
             return f"{case.va:#x} is a mapped kernel address; you gave None. Which of the two registers is it for?"
+        last = (
+            next(m for m in (machine(ARM64, 1), machine(ARM64, 2)) if m.root == case.root)
+            .walk(case.va)
+            .levels[-1]
+        )
+        if not last.entry.accessed:
+            return (
+                f"{case.va:#x}: you gave None. The access flag of its descriptor is clear; this exercise asks where "
+                "it points."
+            )
         return f"{case.va:#x} is mapped ({case.kind} page), and you gave None."
     if case.right is None:
         if case.kind == "PROT_NONE":

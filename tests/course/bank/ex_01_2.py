@@ -120,7 +120,7 @@ def table_of_answers(read, root, va):
 
 RIGHT = {"loop": lambda: loop, "recursion": lambda: recursion}
 WRONG = {
-    "as shipped": (lambda: nothing, "gave None for 0x1002b"),
+    "as shipped": (lambda: nothing, "Is it still empty?"),
     "if entry:": (lambda: variant(present=lambda entry: entry), "in swap"),
     "bit 0 or bit 8, as Linux asks": (lambda: variant(present=lambda entry: entry & 0x101), "not Linux"),
     "no PS at pud": (
@@ -139,9 +139,12 @@ WRONG = {
         lambda: variant(ends=lambda entry, shift: (shift == 12) != bool(shift < 39 and entry & 0x80)),
         "There bit 7 is PAT",
     ),
-    "no look at the address": (lambda: variant(check=lambda va: True), "CPU refuses it"),
-    "only the user half": (lambda: variant(check=lambda va: va < 1 << 47), "kernel half"),
-    "48 bits compared, not 47": (lambda: variant(check=lambda va: va >> 48 in (0, 0xFFFF)), "CPU refuses it"),
+    "no look at the address": (lambda: variant(check=lambda va: True), "before it reads any table"),
+    "only the user half": (
+        lambda: variant(check=lambda va: va < 1 << 47),
+        "in the kernel half, and it is mapped",
+    ),
+    "48 bits compared, not 47": (lambda: variant(check=lambda va: va >> 48 in (0, 0xFFFF)), "Bit 47 is set"),
     "only bit 47 looked at": (
         lambda: variant(check=lambda va: (va >> 47 & 1) == (va >> 48 & 1)),
         "Not all of its bits 63 to 47",

@@ -76,7 +76,7 @@ WRONG = {
     "bit 7 asked before bit 8": (lambda: wrong(order=("split", "hidden")), "A huge page with PROT_NONE"),
     "type from bit 58": (
         lambda: wrong(kind=lambda word, types: types.get(word >> 58 & 31, "swap")),
-        "neither bit 0 nor bit 8 nor bit 7",
+        "The type is five bits",
     ),
     "a name of its own": (lambda: lambda word, level, types: "empty", "none of the names"),
     "True": (lambda: lambda word, level, types: bool(word & 1), "none of the names in STATES"),

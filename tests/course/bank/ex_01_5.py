@@ -87,7 +87,10 @@ WRONG = {
     "as shipped": (lambda: lambda read, ttbr0, ttbr1, va: None, "is mapped (small page)"),
     "x86-64's bit 7": (lambda: variant(ends=lambda e, s: s == 12 or e & 0x80), "its block descriptor"),
     "register with its ASID": (lambda: variant(register=lambda value: value), "an address: ASID and CnP"),
-    "register with CnP": (lambda: variant(register=lambda value: value & (1 << 48) - 1), "not a multiple of 8"),
+    "register with CnP": (
+        lambda: variant(register=lambda value: value & (1 << 48) - 1),
+        "not a multiple of 8, so no entry",
+    ),
     "ttbr0 for everything": (lambda: variant(kernel=lambda va: 0), "Which of the two registers"),
     "upper bits not looked at": (lambda: variant(halves=lambda va: 0), "belongs to neither half"),
     "x86-64's address mask": (
@@ -103,9 +106,12 @@ WRONG = {
     "a block at the top": (lambda: variant(refuse=lambda e, s: s == 12 and e & 3 == 1), "no blocks of 512 GiB"),
     "access flag asked": (
         lambda: variant(valid=lambda e: e & 1 and (e & 3 == 3 or e & 1 << 10)),
-        "access flag is clear",
+        "The access flag of its descriptor is clear",
     ),
     "12 bits of offset": (lambda: variant(offset=lambda va, shift: va & 0xFFF), "How much of the address is offset"),
-    "upper bits of a table kept": (lambda: variant(table_of=lambda e: e & 0xFFFF_FFFF_FFFF_F000), "bits 63:59 set"),
+    "upper bits of a table kept": (
+        lambda: variant(table_of=lambda e: e & 0xFFFF_FFFF_FFFF_F000),
+        "Bits above 47 of a descriptor",
+    ),
     "missing memory is None": (lambda: variant(swallow=True), "let read()'s error through"),
 }  # fmt: skip
