@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -256,7 +257,7 @@ def _check_loads(path: Path, loads: list[tuple[int, memoryview]]) -> None:
             " dump the whole guest with dump-guest-memory"
         )
     loads.sort(key=lambda run: run[0])
-    for (a, view), (b, _) in zip(loads, loads[1:], strict=False):
+    for (a, view), (b, _) in pairwise(loads):
         if a + len(view) > b:
             raise CaptureError(
                 f"{path} has overlapping segments: {a:#x} to {a + len(view):#x} and another from {b:#x}:"
