@@ -5,6 +5,7 @@ Takes an `arch.Entry` and nothing else. `text` for a terminal, `svg` and `html` 
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from ptwalk.arch import Entry, Field
@@ -146,7 +147,7 @@ def _segment(page: Picture, entry: Entry, field: Field, x: float, y: float, widt
 
 def is_address(entry: Entry, field: Field) -> bool:
     """Whether this field carries the physical address the entry leads to."""
-    return entry.address is not None and field.high - field.low >= 1 and "address" in field.name.lower()
+    return entry.address is not None and field.name.startswith(("frame", "table"))
 
 
 def _field_list(page: Picture, entry: Entry, margin: float, y: float, *, narrow: bool) -> float:
@@ -195,6 +196,4 @@ def _grouped(characters: str) -> str:
 
 
 def _paragraph(sentence: str, width: int) -> list[str]:
-    import textwrap
-
     return textwrap.wrap(sentence, width) or [""]

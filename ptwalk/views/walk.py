@@ -6,6 +6,7 @@ for print. Blue is where the hardware went; crimson with a cross is where it sto
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def text(record: WalkRecord) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     head, sentence = verdict(record)
-    return "\n".join([*lines, "", f"{head} {sentence}"])
+    return "\n".join([*lines, "", *textwrap.wrap(f"{head} {sentence}", 100)])
 
 
 def svg(record: WalkRecord, *, width: int | None = None) -> str:
@@ -74,7 +75,8 @@ def verdict(record: WalkRecord) -> tuple[str, str]:
     """What came of the walk: a few loud words and the sentence that goes with them."""
     if record.fault is not None:
         where = f" at {record.fault.level}" if record.fault.level else ""
-        return f"✕ Stops{where}: {record.fault.reason}.", record.fault.sentence
+        sentence = record.fault.sentence
+        return f"✕ Stops{where}: {record.fault.reason}.", f"{sentence[0].upper()}{sentence[1:].rstrip('.')}."
     assert record.physical is not None and record.page_size is not None
     page = f"in a {size_word(record.page_size)} page"
     if record.run_size and record.run_size != record.page_size:
@@ -99,21 +101,27 @@ class _Stop:
     binary: str
     step: WalkStep | None
     failed: bool
+    missing: int | None = None  # the address of a table that the memory does not hold
 
 
 def _stops(record: WalkRecord) -> list[_Stop]:
     steps = {step.level.name: step for step in record.levels}
     last = record.levels[-1].level.name if record.levels else None
     stops = []
+    fault = record.fault
     for level in record.format.levels:
         step = steps.get(level.name)
-        if step is None and record.fault is None:
+        if step is None and fault is None:
             break  # a leaf above: the bits below are the offset in its page
         index = record.format.index(record.va, level)
-        failed = record.fault is not None and step is not None and level.name == last
+        lost = fault is not None and fault.reason == "missing memory"
+        failed = fault is not None and step is not None and level.name == last and not lost
+        missing = None
+        if lost and fault is not None and level.name == fault.level:
+            missing = record.levels[-1].entry.address if record.levels else record.root
         binary = f"{index:0{level.bits}b}"
         bits = f"{level.shift + level.bits - 1}-{level.shift}"
-        stops.append(_Stop(level, index, bits, binary, step, failed))
+        stops.append(_Stop(level, index, bits, binary, step, failed, missing))
     return stops
 
 
@@ -140,10 +148,11 @@ def picture(record: WalkRecord) -> Picture:
         x = margin + number * (column + gap)
         _column_head(page, stop, x, column, 60)
         _table_box(page, stop, x, top, column)
-        follows = number + 1 < len(stops) and stops[number + 1].step is not None
-        if stop.step is not None and not stop.failed and (follows or number + 1 == len(stops)):
+        if _leads_on(stops, number):
             start, end = (x + column, top + 43), (x + column + gap - 1, top + 15)
-            page.marks.insert(arrows_at, Line((start, end), "path", 2, arrow=True, curve=True))
+            lost = number + 1 < len(stops) and stops[number + 1].missing is not None
+            arrow = Line((start, end), "bad" if lost else "path", 2, "dashed" if lost else "solid", True, True)
+            page.marks.insert(arrows_at, arrow)
     x = margin + len(stops) * (column + gap)
     offset, bits = _offset(record)
     page.add(
@@ -152,7 +161,7 @@ def picture(record: WalkRecord) -> Picture:
         Text(x + column, 60, f"bits {bits - 1}-0", "ink2", anchor="end"),
     )
     _page_box(page, record, x, top, column)
-    page.height = _verdict(page, record, margin, top + 138) + 12
+    page.height = _verdict(page, record, margin, top + 120) + 12
     return page
 
 
@@ -173,21 +182,30 @@ def stacked(record: WalkRecord, width: int) -> Picture:
         _column_head(page, stop, margin, box, y)
         y += 24
         _table_box(page, stop, margin, y, box)
-        y += 64 if stop.step is None else 102
-        if number + 1 < len(stops) and stops[number + 1].step is not None or number + 1 == len(stops):
-            if stop.step is not None and not stop.failed:
-                page.add(Line(((margin + box - 14, y - 36), (margin + box - 14, y + 2)), "path", 2, arrow=True))
+        y += 70 if stop.step is None else 104
+        if _leads_on(stops, number):
+            page.add(Line(((margin + box / 2, y - 28), (margin + box / 2, y + 38)), "path", 2, arrow=True))
     offset, bits = _offset(record)
     y += 18
     page.add(
         Text(margin, y, "offset", "ink2", 13, bold=True),
         Text(margin + 50, y, f"{offset:#x}", size=13, mono=True, bold=True),
-        Text(margin + box - 26, y, f"bits {bits - 1}-0", "ink2", anchor="end"),
+        Text(margin + box, y, f"bits {bits - 1}-0", "ink2", anchor="end"),
     )
     y += 10
     _page_box(page, record, margin, y, box)
     page.height = _verdict(page, record, margin, y + 92) + 8
     return page
+
+
+def _leads_on(stops: list[_Stop], number: int) -> bool:
+    # Whether the hardware went on from this level: to the next table, if only to find it missing, or to the page.
+    stop = stops[number]
+    if stop.step is None or stop.failed:
+        return False
+    if number + 1 == len(stops):
+        return True
+    return stops[number + 1].step is not None or stops[number + 1].missing is not None
 
 
 def _column_head(page: Picture, stop: _Stop, x: float, width: float, y: float) -> None:
@@ -205,6 +223,14 @@ def _column_head(page: Picture, stop: _Stop, x: float, width: float, y: float) -
 
 def _table_box(page: Picture, stop: _Stop, x: float, y: float, width: float) -> None:
     step = stop.step
+    if stop.missing is not None:
+        page.add(
+            Rect(x, y, width, 64, stroke="bad", stroke_width=1.5, style="dashed"),
+            Text(x + 8, y + 19, "table", "ink2"),
+            Text(x + 42, y + 19, f"{stop.missing:#x}", mono=True),
+            Text(x + 8, y + 46, "✕ not in this memory", "bad", bold=True),
+        )
+        return
     if step is None:
         page.add(
             Rect(x, y, width, 64, stroke="off", style="dashed"),
@@ -214,7 +240,7 @@ def _table_box(page: Picture, stop: _Stop, x: float, y: float, width: float) -> 
     fill, colour = ("bad", "bad-on") if stop.failed else ("path-tint", "ink")
     marks = step.entry.marks or state_word(step.entry.state)
     page.add(
-        Rect(x, y, width, 84, fill="bg", stroke="ink2", stroke_width=1.5),
+        Rect(x, y, width, 78, fill="bg", stroke="ink2", stroke_width=1.5),
         Text(x + 8, y + 19, "table", "ink2"),
         Text(x + 42, y + 19, f"{step.table:#x}", mono=True),
         Rect(x + 1, y + 28, width - 2, 48, fill=fill, stroke=None),
@@ -225,8 +251,8 @@ def _table_box(page: Picture, stop: _Stop, x: float, y: float, width: float) -> 
     page.add(Text(x + width - 8, y + 48, label, colour, bold=stop.failed, mono=not stop.failed, anchor="end"))
     if step.rights is not None:
         page.add(
-            Text(x, y + 103, "rights so far", "ink2"),
-            Text(x + width - (26 if width > 200 else 0), y + 103, str(step.rights), mono=True, anchor="end"),
+            Text(x, y + 97, "rights so far", "ink2"),
+            Text(x + width, y + 97, str(step.rights), mono=True, anchor="end"),
         )
 
 
@@ -239,7 +265,7 @@ def _page_box(page: Picture, record: WalkRecord, x: float, y: float, width: floa
         return
     offset, _ = _offset(record)
     page.add(
-        Rect(x, y, width, 84, fill="bg", stroke="ink2", bar=6),
+        Rect(x, y, width, 78, fill="bg", stroke="ink2", bar=6),
         Text(x + 14, y + 19, f"{size_word(record.page_size)} page", bold=True),
         Text(x + 14, y + 48, f"{record.physical - offset:#x}", mono=True),
         Text(x + 14, y + 67, f"+ {offset:#x}", "path", mono=True),

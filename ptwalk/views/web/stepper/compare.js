@@ -1,0 +1,50 @@
+// A recorded run of the real kernel under the simulated one, step matched to step.
+// The matching itself arrives in the timeline; here it is only placed.
+
+import { h } from "./dom.js";
+
+/** What the recording did at a step, as a line of text, or "". @param {any} run @param {number} n */
+export function recordedAt(run, n) {
+  if (!run.compare) return "";
+  const pair = run.compare.pairs.find(([step]) => step === n);
+  if (!pair) return "";
+  const item = run.compare.steps[pair[1]];
+  return [item.word, item.function, item.line].filter(Boolean).join(" · ");
+}
+
+/** The recorded steps that have no partner, by the simulated step they follow (0: before the first). */
+export function extras(run) {
+  const { pairs, steps } = run.compare;
+  const partner = new Map(pairs.map(([step, item]) => [item, step]));
+  const found = new Map();
+  let after = 0;
+  steps.forEach((item, i) => {
+    if (partner.has(i)) after = partner.get(i);
+    else found.set(after, [...(found.get(after) || []), item.word]);
+  });
+  return found;
+}
+
+/** The row of recorded steps: a pill where it matches, a gap where it does not, a count of what the model leaves out. */
+export function comparedRow(ctx, g) {
+  const { pairs, steps } = ctx.run.compare;
+  const y = g.y.cmp;
+  const out = [];
+  for (const [step, item] of pairs) {
+    if (step > ctx.run.length) continue;
+    const x = g.l(step) + 1;
+    const w = Math.max(g.w(step) - 2, 1);
+    const word = steps[item].label || steps[item].word;
+    const name = step === ctx.n ? "now" : step < ctx.n ? "past" : "future";
+    out.push(h("g", { class: `pill rec ${name}`, "data-step": step }, h("title", null, steps[item].word),
+      h("rect", { x, y, width: w, height: 18, rx: 2 }),
+      word.length * 5.9 + 8 <= w ? h("text", { x: x + w / 2, y: y + 13, "text-anchor": "middle" }, word) : null));
+  }
+  for (const [after, words] of extras(ctx.run)) {
+    if (after > ctx.run.length) continue;
+    const x = after ? g.r(after) : g.gutter;
+    out.push(h("g", { class: "extra" }, h("title", null, ctx.words.ui("recorded_extra", { n: words.length, words: words.slice(0, 12).join(", ") })),
+      h("path", { d: `M${x},${y + 20}v-4` }), h("text", { x, y: y + 26, "text-anchor": "middle", class: "m tiny" }, `+${words.length}`)));
+  }
+  return out;
+}

@@ -1,0 +1,107 @@
+// What a state means: who points where, whether that is still true, who holds what.
+// Works on the keys of the schema alone; every answer is a pure function of one state.
+
+/** The locals of a CPU, innermost call first. @returns {Array<{name: string, depth: number, value: any}>} */
+export function localsOf(state, cpu) {
+  const prefix = `c${cpu}.v.`;
+  const found = [];
+  for (const [key, value] of state) {
+    if (!key.startsWith(prefix)) continue;
+    const rest = key.slice(prefix.length);
+    const dot = rest.indexOf(".");
+    found.push({ depth: Number(rest.slice(0, dot)), name: rest.slice(dot + 1), value });
+  }
+  return found.sort((a, b) => b.depth - a.depth);
+}
+
+/** The call stack of a CPU, outermost first, as [source, line] pairs. */
+export function stackOf(state, cpu) {
+  const stack = [];
+  for (let depth = 0; state.has(`c${cpu}.s.${depth}`); depth++) stack.push(state.get(`c${cpu}.s.${depth}`));
+  return stack;
+}
+
+/** "live", or how a pointer into `frame` fails: "stale" (unlinked, deposited) or "dangling" (freed, reused). */
+export function standing(state, frame, generation) {
+  const value = state.get(`f${frame}`);
+  if (!value) return "live";
+  if ((value.generation || 0) !== (generation || 0) && generation !== undefined) return "dangling";
+  if (value.state === "unlinked" || value.state === "deposited") return "stale";
+  if (value.state === "freed") return "dangling";
+  if (value.state === "data" && value.kind !== "page" && !generation) return "dangling";
+  return "live";
+}
+
+/**
+ * What a local stands for in memory, and whether it is still so.
+ * `frame` is the frame it leads to or points into; `home` the table of the entry it was read from.
+ */
+export function truth(state, local) {
+  const value = local.value;
+  const into = value.at ? Number(value.at.split(".")[0]) : value.to;
+  const status = into === undefined ? "live" : standing(state, into, value.to === undefined ? undefined : value.generation || 0);
+  if (value.from) {
+    const entry = state.get(`e${value.from}`);
+    const home = Number(value.from.split(".")[0]);
+    const homeGone = standing(state, home) !== "live";
+    const moved = value.to !== undefined && (!entry || entry.to !== value.to);
+    return { frame: into, status, false: moved || homeGone || status !== "live", entry: entry || null, homeGone };
+  }
+  return { frame: into, status, false: status !== "live", entry: null, homeGone: false };
+}
+
+/** Whether CPU `cpu` holds a pointer into `frame`: "" or "true" or "false now". */
+export function holdsPointer(state, cpu, frame) {
+  let held = "";
+  for (const local of localsOf(state, cpu)) {
+    const said = truth(state, local);
+    if (said.frame !== frame) continue;
+    if (said.false) return "false";
+    held = "true";
+  }
+  return held;
+}
+
+/** All (CPU, frame) pairs with a pointer that is no longer true. */
+export function falseBeliefs(state, cpus) {
+  const found = [];
+  for (let cpu = 0; cpu < cpus; cpu++) {
+    for (const local of localsOf(state, cpu)) {
+      const said = truth(state, local);
+      if (said.false && said.frame !== undefined) found.push([cpu, said.frame]);
+    }
+  }
+  return found;
+}
+
+/** The locks a CPU holds, as [lock, mode] pairs. */
+export function heldBy(state, cpu) {
+  const found = [];
+  for (const [key, value] of state) {
+    if (!key.startsWith("l:")) continue;
+    for (const [who, mode] of value.held) if (who === cpu) found.push([key.slice(2), mode]);
+  }
+  return found;
+}
+
+/** What a step touched: keys of entries and locks it changed or named in its sentence. */
+export function touched(step) {
+  const keys = new Set();
+  if (!step) return keys;
+  for (const key of Object.keys(step.set || {})) if (/^(e\d|l:|f\d|x:)/.test(key)) keys.add(key);
+  const first = step.say[0] && step.say[0][1];
+  if (first && first.entry !== undefined) keys.add(`e${first.entry}`);
+  if (first && first.lock !== undefined) keys.add(`l:${first.lock}`);
+  return keys;
+}
+
+/** Which two CPUs have the two hues: those of the report, else the first two. */
+export function hues(run) {
+  const report = run.report;
+  const order = [];
+  if (report && report.cpu !== undefined) order.push(report.cpu);
+  if (report && report.other !== undefined) order.push(report.other);
+  if (order.length === 2) order.sort((a, b) => a - b);
+  for (let cpu = 0; cpu < run.cpus.length && order.length < 2; cpu++) if (!order.includes(cpu)) order.push(cpu);
+  return order.sort((a, b) => a - b);
+}
