@@ -155,7 +155,7 @@ class Arm64Format(Arm64Builder, Format):
     def classify(self, raw: int, level: Level) -> tuple[EntryState, str, int | None]:
         if raw & bit.VALID:
             return self._classify_valid(raw, level)
-        if raw == 0:
+        if self.linux_none(raw):
             return EntryState.NONE, "empty", None
         if not level.leaf_allowed:
             return EntryState.RESERVED, f"invalid and not empty, which Linux never leaves in a {level}", None
@@ -187,6 +187,9 @@ class Arm64Format(Arm64Builder, Format):
         if state is EntryState.TABLE:
             return self.table_address(raw)
         return self.leaf_address(raw, level.depth) if state in MAPPING else None
+
+    def linux_none(self, raw: int) -> bool:
+        return raw == 0
 
     def linux_present(self, raw: int, level: Level) -> bool:
         if raw & bit.VALID or not level.leaf_allowed:

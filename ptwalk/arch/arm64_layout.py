@@ -15,7 +15,6 @@ from ptwalk.arch.level import Level
 from ptwalk.arch.swap_entry import marker_text
 
 IGNORED = "ignored by the hardware, free for software"
-RES0 = "reserved, should be zero"
 
 _VALID = Part("VALID", 0, 0, ("invalid: the hardware ignores all other bits", "valid"))
 _ATTR = Part("AttrIndx", 4, 2, lambda index: f"memory type number {index} of MAIR_EL1")
@@ -50,9 +49,8 @@ def layout(fmt: Format, raw: int, level: Level, state: EntryState) -> tuple[Part
 def _address(fmt: Format, low: int, what: str) -> list[Part]:
     """The address: bits in their place, and those that the wider formats keep elsewhere."""
     high = fmt.table_address_mask.bit_length() - 1
-    parts = [
-        Part(what, high, low, lambda bits: f"{what} at physical address {bits << low:#x}, bits {high}:{low}")
-    ]
+    split = f", bits {high}:{low} of it; the rest stands elsewhere" if fmt.address_high_parts else ""
+    parts = [Part(what, high, low, lambda bits: f"{what} at physical address {bits << low:#x}{split}")]
     for mask, shift in fmt.address_high_parts:
         bottom, top = (mask & -mask).bit_length() - 1, mask.bit_length() - 1
         name = f"PA[{top + shift}:{bottom + shift}]"
@@ -121,8 +119,10 @@ def _leaf(fmt: Format, level: Level, state: EntryState) -> tuple[Part, ...]:
         if level.linux == "pmd":
             words = ("not being split", "software: being split, present to Linux only")
             parts.append(Part("PRESENT_INVALID", 59, 59, words))
-    # Below the address of a block lie bits without meaning, named by the rest of the layout.
-    return complete(parts, IGNORED if last else f"{IGNORED}, or {RES0} below a block's address")
+    if not last:
+        text = "below the address of a block: should be zero"
+        parts.append(Part("reserved", level.shift - 1, fmt.page_shift, text))
+    return complete(parts, IGNORED)
 
 
 @lru_cache(maxsize=512)

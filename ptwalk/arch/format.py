@@ -274,7 +274,7 @@ class Format(Geometry):
                 raw |= 1 << bit
         if raw == 0:
             raise BadValue(
-                "type 0 with offset 0 would be the empty entry; page 0 of a swap area is its header"
+                f"type {swap_type} with offset {offset:#x} would be the empty entry on {self.arch}"
             )
         return raw
 

@@ -195,6 +195,10 @@ class Geometry(ABC):
         """The names of the set bits, short enough for a picture."""
 
     @abstractmethod
+    def linux_none(self, raw: int) -> bool:
+        """What pte_none or pmd_none of Linux says."""
+
+    @abstractmethod
     def linux_present(self, raw: int, level: Level) -> bool:
         """What pte_present or pmd_present of Linux says."""
 

@@ -134,7 +134,7 @@ class X86Format(X86Builder, Format):
     def classify(self, raw: int, level: Level) -> tuple[EntryState, str, int | None]:
         if raw & P:
             return self._classify_present(raw, level)
-        if raw & ~ERRATUM == 0:
+        if self.linux_none(raw):
             return EntryState.NONE, "empty", None
         if not level.leaf_allowed:
             return (
@@ -171,6 +171,9 @@ class X86Format(X86Builder, Format):
         if state in MAPPING:  # kept inverted while P is clear (pgtable-invert.h, 5.15)
             return ~raw & ADDRESS & -level.size
         return None
+
+    def linux_none(self, raw: int) -> bool:
+        return raw & ~ERRATUM == 0
 
     def linux_present(self, raw: int, level: Level) -> bool:
         return raw & (P | G | PS if level.linux == "pmd" else P | G if level.leaf_allowed else P) != 0

@@ -85,7 +85,8 @@ def test_address_bits_beyond_the_machine_are_reserved() -> None:
 def test_accessed_and_dirty_alone_are_no_entry() -> None:
     """An erratum may set A and D in an empty entry: pte_none looks away."""
     for raw in (A, D, A | D):
-        assert FOUR.decode(raw, "pte").state == "none"
+        assert FOUR.decode(raw, "pte").state == "none" and FOUR.linux_none(raw)
+    assert not FOUR.linux_none(RW)
 
 
 def test_split_and_huge_prot_none() -> None:
