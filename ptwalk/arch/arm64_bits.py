@@ -41,8 +41,8 @@ SWP_EXCLUSIVE_FROM = Release(5, 19)
 # "arm64 updates for 6.10": PROT_NONE lost its own bit, PRESENT_INVALID moved over nG, swap types moved to bits
 # 10:6 and offsets to 61:12, and userfaultfd write-protection came.  Read in 6.19.
 MOVED = Release(6, 10)
-# Its removal was posted for 6.17; read without it in 6.19.
-DEVMAP_UNTIL = Release(6, 17)
+# DEVMAP was removed between 6.14 and 6.19; at which release is not settled here: 6.19 is the first read without.
+DEVMAP_UNTIL = Release(6, 19)
 # Commit 143937ca51cc, in 6.18-rc3: pte_mkwrite leaves a clean page read-only to the hardware.
 MKWRITE_STAYS_CLEAN_FROM = Release(6, 18)
 

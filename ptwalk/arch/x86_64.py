@@ -4,6 +4,8 @@ Room `arch`: knows integers only.  Builders and changes are in `x86_64_build`, l
 
 *Source*: arch/x86/include/asm/pgtable_types.h, pgtable.h, pgtable_64.h and pgtable-invert.h, 5.15, 6.12 and 6.19;
 what the hardware reserves, from the architecture manual.  EFER.NXE is taken as on.
+Not modelled: linear-address masking, a memory-encryption bit among the address bits, and shadow-stack pages,
+which from 6.6 pte_write of Linux also counts as writable on processors that have them.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ ADDRESS = (1 << 52) - (1 << 12)  # PTE_PFN_MASK with 52 physical bits
 ERRATUM = A | D  # _PAGE_KNL_ERRATUM_MASK: these may appear by themselves in an empty entry
 
 # Shadow stacks came in 6.6, and with them SAVED_DIRTY; DEVMAP, until then at bit 58, moved to 57 to make room.
-# The trees read for this are 5.15 (bit 58 DEVMAP) and 6.12 (both at their new places).
+# The trees read are 5.15 (bit 58 DEVMAP) and 6.12 (both at their new places).
 SAVED_DIRTY_FROM = Release(6, 6)
-# DEVMAP went away between 6.14 and 6.19 (the latter read without it); its removal was posted for 6.17.
-DEVMAP_UNTIL = Release(6, 17)
-# A root entry of a kernel mapping that page-table isolation must not copy: posted for 6.13, read in 6.19.
-NOPTISHADOW_FROM = Release(6, 13)
+# DEVMAP was removed between 6.14 and 6.19; at which release is not settled here: 6.19 is the first read without.
+DEVMAP_UNTIL = Release(6, 19)
+# A mark of root entries that page-table isolation must not copy; 6.19 is the first tree read with it.
+NOPTISHADOW_FROM = Release(6, 19)
 # The exclusive mark of swap entries came with the exclusive migration type in 5.19; absent in 5.15.
 SWP_EXCLUSIVE_FROM = Release(5, 19)
