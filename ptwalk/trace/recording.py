@@ -80,10 +80,16 @@ class TimelineWriter:
     ) -> None:
         """Set all that is shown of a CPU; local values that are gone are taken away."""
         head = f"c{cpu}."
-        self._touched[head + "stack"] = [[source, line] for source, line in stack]
-        self._touched[head + "next"] = (
-            None if next is None else {"op": next, **({"label": label} if label else {})}
-        )
+        for depth, (source, line) in enumerate(stack):
+            self._touched[f"{head}s.{depth}"] = [source, line]
+        depth = len(stack)
+        while f"{head}s.{depth}" in self._before:
+            self._touched[f"{head}s.{depth}"] = None
+            depth += 1
+        fields: dict[str, Json] = {"op": next}
+        if label and label != next:
+            fields["label"] = label
+        self._touched[head + "next"] = None if next is None else fields
         self._touched[head + "state"] = state
         self._touched[head + "blocked"] = None if blocked is None else dict(blocked)
         self._touched[head + "irq"] = None if irq else False

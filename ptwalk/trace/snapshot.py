@@ -4,7 +4,7 @@ A flat mapping keeps a step's change small: a few keys with their new values. Th
 
     f7             frame 7                         e5.2           entry 2 of frame 5
     l:mmap_lock    who holds a lock                x:VMA          a fact worth showing
-    c0.stack       CPU 0's call stack              c0.v.1.pmd     local `pmd` of its frame at depth 1
+    c0.s.1         CPU 0's place at call depth 1   c0.v.1.pmd     local `pmd` of its frame at depth 1
     c0.next  c0.blocked  c0.state  c0.irq  c0.rcu  c0.tlb
 
 Knows nothing of kernels or machines: whoever runs something writes these values (`trace.recording`),

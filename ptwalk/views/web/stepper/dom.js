@@ -18,12 +18,16 @@ const drawn = new WeakMap();
  * @returns {VNode}
  */
 export function h(tag, attrs, ...kids) {
+  return { tag, attrs: attrs || {}, kids: flatten(kids) };
+}
+
+function flatten(kids) {
   const flat = [];
-  for (const kid of kids.flat(4)) {
+  for (const kid of kids.flat(5)) {
     if (kid === null || kid === undefined || kid === false || kid === "") continue;
     flat.push(typeof kid === "object" ? kid : String(kid));
   }
-  return { tag, attrs: attrs || {}, kids: flat };
+  return flat;
 }
 
 /** Join class names, leaving out what is false. @param {...any} names */
@@ -70,17 +74,20 @@ function update(node, was, now) {
     if (name === "key") continue;
     if (was.attrs[name] !== value || name === "value") setAttribute(node, name, value);
   }
-  patch(node, now.kids, was.kids);
+  patchKids(node, now.kids, was.kids);
   drawn.set(node, now);
 }
 
 /**
  * Make the children of `parent` show `kids`, changing only what differs.
  * @param {Element} parent
- * @param {Array<VNode|string>} kids
- * @param {Array<VNode|string>} [before] what the children were drawn from, if known
+ * @param {Array<any>} kids nodes and texts; null and false are left out, arrays are laid flat
  */
-export function patch(parent, kids, before) {
+export function patch(parent, kids) {
+  patchKids(parent, flatten(kids), null);
+}
+
+function patchKids(parent, kids, before) {
   const document = parent.ownerDocument;
   const nodes = parent.childNodes;
   for (let i = 0; i < kids.length; i++) {

@@ -68,7 +68,7 @@ function subjects(run, lives, limit) {
   };
   if (run.report) add(run.report.frame);
   for (const [frame, list] of lives) if (list[0].table && list.some((s) => s.state !== "live")) add(frame);
-  for (const [frame, list] of lives) if (list.some((s) => s.state !== list[0].state)) add(frame);
+  if (!order.length || limit > 2) for (const [frame, list] of lives) if (list.some((s) => s.state !== list[0].state)) add(frame);
   return order.slice(0, limit);
 }
 

@@ -103,6 +103,13 @@ function switchMarks(ctx, g, spans) {
   return out;
 }
 
+/** How many steps before step `i` the lane of a CPU is empty. */
+function freeBefore(ctx, i, cpu) {
+  let free = 0;
+  while (i - free - 2 >= 0 && ctx.run.steps[i - free - 2].cpu !== cpu) free++;
+  return free;
+}
+
 /** Interrupts taken: a dashed pill in the other lane and an arrow each way. */
 function interrupts(ctx, g) {
   const out = [];
@@ -120,7 +127,8 @@ function interrupts(ctx, g) {
       out.push(h("g", { class: `ipi ${past}` },
         h("rect", { x: x - 16, y: yb, width: 32, height: 18, rx: 9 }), label(x, yb + 13, ctx.words.ui("irq"), past ? "" : "m", "middle"),
         h("path", { class: "line", d: `M${x - 6},${y1}V${y2 - 6 * tip}M${x + 6},${y2}V${y1 + 6 * tip}` }),
-        h("path", { class: "tip", d: `M${x - 10},${y2 - 7 * tip}h8l-4,${7 * tip}zM${x + 2},${y1 + 7 * tip}h8l-4,${-7 * tip}z` })));
+        h("path", { class: "tip", d: `M${x - 10},${y2 - 7 * tip}h8l-4,${7 * tip}zM${x + 2},${y1 + 7 * tip}h8l-4,${-7 * tip}z` }),
+        freeBefore(ctx, i, cpu) * g.w(i) > 190 && !g.folded ? patched(x - 22, yb, ctx.words.ui("ipi_at_once"), "m", "end") : null));
     }
   });
   return out;
@@ -152,11 +160,13 @@ function lifeBars(ctx, g, row, lit) {
     const word = span.state === "live" ? (span.table ? ctx.words.ui("life_live") : ctx.words.word(span.note || "mapped"))
       : span.state === "data" ? "data" : span.note === "flushed" ? `${ctx.words.word(span.state)}, ${span.note}` : ctx.words.word(span.state);
     const text = fitting(word, b - a) || (span.note === "flushed" ? fitting("flushed", b - a) : "");
-    const on = lit && past(ctx, span);
-    return h("g", { class: `life ${span.state} ${span.note === "flushed" ? "flushed" : ""} ${lit ? "lit" : "dim"}` },
-      h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }),
-      span.state === "freed" && text ? h("rect", { class: "ground", x: a + 3, y: y + 1.5, width: text.length * CHAR + 6, height: 13 }) : null,
-      label(a + 7, y + 12, text, on || (!lit && !past(ctx, span)) ? (span.state === "data" && lit ? "inv" : lit ? "" : "m") : "hide"));
+    const fill = span.state === "freed" ? `fill:url(#${ctx.id}-ht)` : null;
+    const inverted = span.state === "data";
+    const bar = h("g", { class: `life ${span.state} ${lit ? "lit" : "dim"}` }, h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16, style: fill }));
+    const tone = inverted ? (lit ? "inv" : "m") : past(ctx, span) ? "" : "m";
+    const words = text && (inverted ? true : lit) ? [
+      span.state === "freed" ? h("rect", { class: "ground", x: a + 3, y: y + 1.5, width: text.length * CHAR + 8, height: 13 }) : null, label(a + 7, y + 12, text, tone)] : null;
+    return inverted ? [bar, words] : { bar, words };
   });
 }
 
@@ -167,9 +177,9 @@ function beliefBars(ctx, g, row, lit) {
     const b = span.to === Infinity ? g.r(Math.max(ctx.run.length, 1)) : g.x(span.to);
     const text = span.good ? fitting(ctx.words.ui("belief_true", { frame: ctx.words.frame(row.frame) }), b - a) || fitting("true", b - a)
       : fitting(ctx.words.ui("belief_false"), b - a) || fitting(ctx.words.ui("belief_false_short"), b - a) || fitting("≠", b - a);
-    return h("g", { class: `belief ${hueClass(ctx.run, row.cpu)} ${span.good ? "good" : "no"} ${lit ? "lit" : "dim"}` },
-      h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }),
-      label(a + 7, y + 12, text, lit === past(ctx, span) ? (lit ? "" : "m") : "hide"));
+    const bar = h("g", { class: `belief ${hueClass(ctx.run, row.cpu)} ${span.good ? "good" : "no"} ${lit ? "lit" : "dim"}` },
+      h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }));
+    return { bar, words: lit ? label(a + 7, y + 12, text, past(ctx, span) ? (span.good ? "" : "false") : "m") : null };
   });
 }
 
@@ -273,8 +283,12 @@ export function timelineView(ctx) {
   const count = ctx.run.length;
   g.now = ctx.n > 0 ? g.x(ctx.n) : g.gutter;
   const cut = ctx.n > 0 ? g.r(ctx.n) - 1 : g.gutter;
-  const both = (draw) => [h("g", null, draw(false)), h("g", { "clip-path": `url(#${ctx.id}-now)` }, draw(true))];
-  const bars = both((lit) => [spans.locks.map((row) => lockBars(ctx, g, row, lit)), spans.lives.map((row) => lifeBars(ctx, g, row, lit)), spans.beliefs.map((row) => beliefBars(ctx, g, row, lit))]);
+  // Twice: as to come, and as happened, cut at now. Words stand above the cut, so that none is sliced.
+  const layers = [false, true].map((lit) => [
+    spans.locks.map((row) => lockBars(ctx, g, row, lit)), spans.lives.map((row) => lifeBars(ctx, g, row, lit)), spans.beliefs.map((row) => beliefBars(ctx, g, row, lit)),
+  ].flat(3));
+  const bar = (part) => (part.bar ? part.bar : part);
+  const bars = [h("g", null, layers[0].map(bar)), h("g", { "clip-path": `url(#${ctx.id}-now)` }, layers[1].map(bar)), layers[1].map((part) => part.words)];
   const svg = h("svg", { key: "svg", width: g.width, height: g.height, viewBox: `0 0 ${g.width} ${g.height}`, role: "img", "aria-label": spoken(ctx, spans) },
     h("defs", null, h("pattern", { id: `${ctx.id}-ht`, width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       h("rect", { class: "ground", width: 8, height: 8 }), h("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 8 })),

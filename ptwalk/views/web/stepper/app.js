@@ -1,0 +1,247 @@
+// The stepper: holds the run and where we are in it, draws, and passes wishes to whoever can answer them.
+// The picture is a pure function of (run, step, options); everything that changes is in this file.
+
+import { h, patch } from "./dom.js";
+import { timelineProblem, SCHEMA_VERSION } from "./schema.js";
+import { Run } from "./run.js";
+import { Words } from "./words.js";
+import { layoutOf } from "./layout.js";
+import { touched } from "./meaning.js";
+import { tablesView, tableContext } from "./tables.js";
+import { drawArrows } from "./arrows.js";
+import { lanesView } from "./lanes.js";
+import { timelineView } from "./timeline.js";
+import { verdictView } from "./verdict.js";
+import { headView, sayView, noteView } from "./head.js";
+import { sheetView, runTable } from "./sheets.js";
+import { listenKeys } from "./keys.js";
+import { Speech } from "./speech.js";
+import { recordedAt } from "./compare.js";
+import { challengeText } from "./modes.js";
+import { Player } from "./player.js";
+
+let instances = 0;
+
+export class Stepper {
+  /**
+   * @param {HTMLElement} root
+   * @param {{timeline: string, catalogue: any, session?: any, step?: number, options?: any}} given
+   */
+  constructor(root, given) {
+    this.root = root;
+    this.id = `pt${++instances}`;
+    this.words = new Words(given.catalogue);
+    this.options = { hb: false, all: false, predict: false, challenge: false, unfold: false, speed: 1, lanes: [], ...given.options };
+    this.session = given.session || null;
+    this.sheet = null;
+    this.message = "";
+    this.busy = false;
+    this.n = 0;
+    this.undoList = [];
+    this.closers = [];
+    root.classList.add("ptwalk-stepper");
+    this.load(given.timeline, given.step);
+  }
+
+  /** Show a timeline given as JSON text; what cannot be shown becomes a sentence. */
+  load(text, step) {
+    let timeline = null;
+    let problem = "";
+    try {
+      timeline = JSON.parse(text);
+      problem = timelineProblem(timeline);
+    } catch (error) {
+      problem = String(error.message || error);
+    }
+    if (problem) return this.fail(problem, timeline);
+    this.run = new Run(timeline);
+    this.player = this.player || new Player(this);
+    this.undoList = [];
+    this.n = Math.max(0, Math.min(step ?? 0, this.run.length));
+    try {
+      this.build();
+      this.draw();
+    } catch (error) {
+      this.fail(String(error.message || error), timeline);
+    }
+    return undefined;
+  }
+
+  fail(problem, timeline) {
+    this.run = null;
+    this.teardown();
+    const found = timeline && typeof timeline === "object" ? timeline.version : "?";
+    const text = problem === "version" ? this.words.ui("unknown_version", { found, known: SCHEMA_VERSION })
+      : this.words.ui("broken", { text: problem === "schema" ? this.words.ui("not_a_timeline") : problem });
+    patch(this.root, [h("p", { class: "broken", role: "alert", key: "broken" }, text)]);
+  }
+
+  /** The zones of the widget; each is patched on its own. */
+  build() {
+    if (this.zones) return;
+    const zone = (tag, attrs) => h(tag, { key: attrs.class, ...attrs });
+    patch(this.root, [
+      h("section", { class: "w", key: "w", "aria-label": this.words.ui("stepper", { title: this.run.head.title }) }, h("div", { class: "in" },
+        zone("header", { class: "head" }), zone("p", { class: "say" }), zone("div", { class: "note" }),
+        zone("div", { class: "tabs", role: "group", "aria-label": this.words.ui("tables") }),
+        zone("div", { class: "lanes" }), zone("div", { class: "tl", role: "group", "aria-label": this.words.ui("timeline") }), zone("div", { class: "vw" }),
+        zone("div", { class: "live sr", "aria-live": "polite" }), zone("div", { class: "printed" }),
+        zone("dialog", { class: "sheets", "aria-label": this.words.ui("help") }))),
+    ]);
+    const find = (name) => this.root.querySelector(`.${name}`);
+    this.zones = { head: find("head"), say: find("say"), note: find("note"), tabs: find("tabs"), lanes: find("lanes"), tl: find("tl"), vw: find("vw"), printed: find("printed"), sheets: find("sheets") };
+    this.speech = new Speech(find("live"));
+    this.listen();
+  }
+
+  listen() {
+    const { root } = this;
+    const on = (target, name, hear) => {
+      target.addEventListener(name, hear);
+      this.closers.push(() => target.removeEventListener(name, hear));
+    };
+    this.closers.push(listenKeys(root, () => this.run.cpus.length, (action) => this.player.act(action), () => Boolean(this.sheet)));
+    on(root, "click", (event) => {
+      const node = event.target.closest("[data-act]");
+      if (node && root.contains(node) && !node.disabled) return this.player.act(node.dataset.act);
+      const step = event.target.closest("[data-step]");
+      if (step) this.player.go(Number(step.dataset.step));
+      return undefined;
+    });
+    on(root, "input", (event) => {
+      if (event.target.type === "range") this.player.go(Number(event.target.value), true);
+    });
+    on(root, "change", (event) => {
+      if (event.target.dataset.field === "speed") this.player.setSpeed(Number(event.target.value));
+    });
+    on(root, "pointerover", (event) => this.highlight(event.target.closest && event.target.closest("[data-f]")));
+    on(root, "pointerdown", (event) => this.player.dragFrom(event));
+    on(this.zones.sheets, "cancel", (event) => {
+      event.preventDefault();
+      this.player.act("close");
+    });
+    on(root.ownerDocument, "fullscreenchange", () => this.player.presented());
+    if (typeof ResizeObserver !== "undefined") {
+      let last = 0;
+      const observer = new ResizeObserver(() => {
+        const width = Math.round(root.clientWidth);
+        if (width && width !== last && this.run) {
+          last = width;
+          this.draw();
+        }
+      });
+      observer.observe(root);
+      this.closers.push(() => observer.disconnect());
+    }
+    const print = () => this.drawTable();
+    on(root.ownerDocument.defaultView, "beforeprint", print);
+  }
+
+  /** Everything a view needs of this moment. */
+  context() {
+    const { run, n, words, options } = this;
+    const state = run.at(n);
+    const step = n > 0 ? run.steps[n - 1] : null;
+    const before = n > 0 ? run.at(n - 1) : null;
+    const width = Math.min(this.root.clientWidth || 1100, 1132);
+    const parts = step ? words.sentences(run, step, state) : [];
+    const ctx = {
+      run, n, words, options, state, step, before, width, inner: width - (width < 560 ? 24 : 32), id: this.id, parts,
+      fatal: Boolean(run.report && run.report.step === n && n > 0), touched: touched(step), layout: layoutOf(run),
+      sentence: parts.map((p) => p.text).join(" "), playing: Boolean(this.player.timer), busy: this.busy, sheet: this.sheet,
+      message: this.message, predict: this.player.question, recorded: step ? recordedAt(run, n) : "", challenge: null,
+    };
+    if (options.challenge) ctx.challenge = challengeText(ctx, this.player.challenge);
+    return tableContext(ctx);
+  }
+
+  /** Draw the current step. A redraw keeps the focus on the same control, or moves it to the handle. */
+  draw(quiet) {
+    const { zones } = this;
+    const active = this.root.ownerDocument.activeElement;
+    const focused = active && this.root.contains(active) ? active.dataset.k : null;
+    const ctx = this.context();
+    this.root.classList.toggle("still", Boolean(quiet));
+    patch(zones.head, headView(ctx));
+    patch(zones.say, sayView(ctx));
+    patch(zones.note, noteView(ctx));
+    patch(zones.tabs, tablesView(ctx));
+    patch(zones.lanes, lanesView(ctx));
+    const timeline = timelineView(ctx);
+    this.geometry = timeline.geometry;
+    patch(zones.tl, timeline.kids);
+    patch(zones.vw, [verdictView(ctx)]);
+    drawArrows(zones.tabs.querySelector(".stage"), ctx);
+    this.drawSheet(ctx);
+    this.keepFocus(focused);
+    this.follow();
+    const spoken = ctx.sentence ? `${ctx.words.ui("step_n", { n: this.n })}. ${ctx.sentence}` : ctx.words.ui("start");
+    this.speech.say(ctx.fatal ? `${spoken} ${this.run.report.title}` : spoken);
+    this.ctx = ctx;
+  }
+
+  keepFocus(key) {
+    if (!key) return;
+    const node = this.root.querySelector(`[data-k="${CSS.escape(key)}"]`);
+    const target = node && !node.disabled ? node : this.root.querySelector('[data-k="handle"]');
+    if (target && target !== this.root.ownerDocument.activeElement) target.focus({ preventScroll: true });
+  }
+
+  /** In a narrow timeline that scrolls, keep the current step in sight. */
+  follow() {
+    const box = this.zones.tl.querySelector(".tls");
+    if (box.scrollWidth <= box.clientWidth) return;
+    const x = this.geometry.now;
+    if (x < box.scrollLeft + this.geometry.gutter + 28 || x > box.scrollLeft + box.clientWidth - 28) box.scrollLeft = x - box.clientWidth / 2;
+  }
+
+  drawSheet(ctx) {
+    const { sheets } = this.zones;
+    if (ctx.sheet && ctx.sheet.name === "table") ctx.sentences = this.sentences();
+    const view = sheetView(ctx);
+    patch(sheets, view ? view.body : []);
+    if (view) sheets.setAttribute("aria-label", view.title);
+    if (view && !sheets.open) sheets.showModal();
+    else if (!view && sheets.open) sheets.close();
+  }
+
+  /** The whole run in words. */
+  sentences() {
+    const { run, words } = this;
+    const out = [];
+    for (let n = 1; n <= run.length; n++) {
+      const step = run.steps[n - 1];
+      const next = run.at(n - 1).get(`c${step.cpu}.next`);
+      out.push({ parts: words.sentences(run, step, run.at(n)), op: step.op || (next && next.op) || step.label });
+    }
+    return out;
+  }
+
+  /** For print: the run as a table under the current step. */
+  drawTable() {
+    if (this.run) patch(this.zones.printed, [runTable({ ...this.ctx, sentences: this.sentences() })]);
+  }
+
+  highlight(node) {
+    const frame = node ? node.dataset.f : null;
+    if (frame === this.lit) return;
+    this.lit = frame;
+    for (const other of this.root.querySelectorAll(".lk")) other.classList.remove("lk");
+    if (frame) for (const other of this.root.querySelectorAll(`[data-f="${frame}"]`)) other.classList.add("lk");
+  }
+
+  teardown() {
+    for (const close of this.closers) close();
+    this.closers = [];
+    if (this.speech) this.speech.close();
+    if (this.player) this.player.stop();
+    this.zones = null;
+  }
+
+  /** Take the widget away: nothing of it stays alive. */
+  close() {
+    this.teardown();
+    if (this.session) this.session.close();
+    patch(this.root, []);
+  }
+}

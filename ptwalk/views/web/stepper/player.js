@@ -1,0 +1,334 @@
+// Playing: what each wish of the learner does to the run and to the place in it.
+
+import { parseSchedule, scheduleLine } from "./run.js";
+import { questionFor, scoreText, switchesIn } from "./modes.js";
+import { countsText } from "./verdict.js";
+
+export class Player {
+  /** @param {any} app the stepper */
+  constructor(app) {
+    this.app = app;
+    this.timer = null;
+    this.question = null;
+    this.score = { right: 0, asked: 0 };
+    this.challenge = { shorter: null, said: "" };
+  }
+
+  /** Do what an action's name says: "forward", "step:1", "sheet:help". @param {string} action */
+  act(action) {
+    const [name, value] = action.split(":");
+    const acts = {
+      back: () => this.go(this.app.n - 1), forward: () => this.forward(), home: () => this.go(0), end: () => this.go(this.app.run.length),
+      play: () => this.play(), step: () => this.step(Number(value)), run: () => this.runOn(Number(value)), undo: () => this.undo(),
+      "switch-back": () => this.toSwitch(-1), "switch-forward": () => this.toSwitch(1),
+      find: () => this.search("find"), prove: () => this.search("prove"),
+      "find-next": () => this.search("next", { failing: true, way: 1 }), "find-prev": () => this.search("next", { failing: true, way: -1 }),
+      "safe-next": () => this.search("next", { failing: false, way: 1 }), "safe-prev": () => this.search("next", { failing: false, way: -1 }),
+      copy: () => this.copy(), sheet: () => this.open({ name: value }), map: () => this.open({ name: "map", frame: Number(value) }),
+      close: () => this.open(null), escape: () => this.stop(true), "paste-go": () => this.paste(), toggle: () => this.toggle(value),
+      unfold: () => this.toggle("unfold"), lane: () => this.lane(Number(value)), present: () => this.present(), answer: () => this.answer(value),
+      claim: () => this.claim(), "give-up": () => this.search("find", {}, true),
+    };
+    if (acts[name]) acts[name]();
+  }
+
+  say(key, params) {
+    this.app.message = key ? this.app.words.ui(key, params) : "";
+    this.app.draw();
+  }
+
+  /** Go to a step of the run at hand. @param {boolean} [scrub] */
+  go(n, scrub) {
+    const { app } = this;
+    const to = Math.max(0, Math.min(app.run.length, n));
+    this.question = null;
+    app.message = "";
+    if (scrub) this.stop();
+    app.n = to;
+    app.draw(scrub);
+  }
+
+  forward() {
+    const { app } = this;
+    if (app.n >= app.run.length) return this.say("run_ended");
+    if (app.options.predict && !this.question) {
+      this.question = questionFor({ run: app.run, words: app.words }, app.n + 1);
+      return app.draw();
+    }
+    return this.go(app.n + 1);
+  }
+
+  answer(value) {
+    const { app, question } = this;
+    if (!question) return;
+    this.question = null;
+    app.n = question.n;
+    if (value === "skip") app.message = "";
+    else {
+      const right = Number(value) === question.right;
+      this.score.asked += 1;
+      this.score.right += right ? 1 : 0;
+      app.message = `${app.words.ui(right ? "predict_right" : "predict_wrong")} ${scoreText(app, this.score)}.`;
+    }
+    app.draw();
+  }
+
+  play() {
+    const { app } = this;
+    if (this.timer) return this.stop(true);
+    if (app.n >= app.run.length) app.n = 0;
+    const tick = () => {
+      if (app.n >= app.run.length || !app.run) return this.stop(true);
+      this.go(app.n + 1);
+      return undefined;
+    };
+    this.timer = setInterval(tick, 900 / app.options.speed);
+    return tick();
+  }
+
+  stop(redraw) {
+    const played = this.timer !== null;
+    clearInterval(this.timer);
+    this.timer = null;
+    if (redraw && played) this.app.draw();
+  }
+
+  setSpeed(speed) {
+    this.app.options.speed = speed;
+    if (this.timer) {
+      this.stop();
+      this.play();
+    }
+  }
+
+  toSwitch(way) {
+    const { steps } = this.app.run;
+    let n = this.app.n + way;
+    while (n > 0 && n < steps.length && !(n > 1 && steps[n - 1].cpu !== steps[n - 2].cpu)) n += way;
+    this.go(n);
+  }
+
+  /** Let a CPU take the next step: along the run at hand if it is the one, else on a new branch. */
+  step(cpu) {
+    const { app } = this;
+    const state = app.run.at(app.n).get(`c${cpu}.state`) || "ready";
+    if (state !== "ready") return this.say("not_runnable", { who: app.run.cpus[cpu].name });
+    const next = app.run.steps[app.n];
+    if (next && next.cpu === cpu) {
+      if (!app.options.challenge) return this.forward();
+      return this.go(app.n + 1);
+    }
+    return this.branch({ ask: "step", choices: app.run.choices(app.n), cpu });
+  }
+
+  runOn(cpu) {
+    const { app } = this;
+    if (!app.session) {
+      let n = app.n;
+      while (n < app.run.length && app.run.steps[n].cpu === cpu) n++;
+      return n > app.n ? this.go(n) : this.say("no_session_step");
+    }
+    return this.branch({ ask: "run", choices: app.run.choices(app.n), cpu });
+  }
+
+  /** Ask for another run that begins like this one, and go to its end. */
+  async branch(question, more) {
+    const { app } = this;
+    this.stop();
+    if (!app.session) return this.say("no_session_step");
+    if (app.busy) return undefined;
+    app.busy = true;
+    const slow = setTimeout(() => this.say("asking"), 400);
+    try {
+      const have = { sources: app.run.sources.length, locks: app.run.locks.length };
+      const answer = await app.session.ask({ ...question, have });
+      clearTimeout(slow);
+      app.busy = false;
+      this.take(answer, question, more);
+    } catch (error) {
+      clearTimeout(slow);
+      app.busy = false;
+      if (!app.run) return undefined;
+      if (error.message === "dead") this.say("dead_kernel");
+      else this.say("error", { text: error.message });
+    }
+    return undefined;
+  }
+
+  take(answer, question, more) {
+    const { app } = this;
+    app.message = answer.message || "";
+    if (answer.none) return this.say(question.ask === "next" ? "no_neighbour" : "off_tree");
+    if (answer.verdict !== undefined) app.run.verdict = answer.verdict;
+    if (answer.update) {
+      this.undoList.push({ saved: app.run.save(), n: app.n });
+      if (this.undoList.length > 200) this.undoList.shift();
+      const before = app.n;
+      app.run.update({ ...answer.update, verdict: answer.update.verdict === undefined || answer.update.verdict === null ? app.run.verdict : answer.update.verdict });
+      app.n = question.ask === "find" || question.ask === "next" || question.ask === "go" ? app.run.length
+        : Math.min(app.run.length, Math.max(before + 1, app.run.length));
+    }
+    if (more) more(answer);
+    if (app.options.challenge) this.judge();
+    app.draw();
+    return undefined;
+  }
+
+  get undoList() {
+    return this.app.undoList;
+  }
+
+  undo() {
+    const { app } = this;
+    const last = this.undoList.pop();
+    if (!last) return this.go(app.n - 1);
+    app.run.restore(last.saved);
+    app.message = "";
+    app.n = last.n;
+    return app.draw();
+  }
+
+  /** Ask for a failing schedule, a proof, or the neighbouring execution. */
+  search(ask, more, reveal) {
+    const { app } = this;
+    if (reveal) app.options.challenge = false;
+    if (!app.session || app.session.tree) {
+      const { report, verdict } = app.run;
+      if (ask === "find" && report) return this.go(report.step);
+      if (ask === "prove" && verdict) return this.say(verdict.outcome === "safe" ? "safe" : "can_fail");
+      return this.say("no_session_search");
+    }
+    return this.branch({ ask, choices: app.run.choices(), ...more });
+  }
+
+  copy() {
+    const { app } = this;
+    const text = `${app.run.head.scenario ? `${app.run.head.scenario} ` : ""}${scheduleLine(app.run.choices(app.n))}`;
+    const { clipboard } = app.root.ownerDocument.defaultView.navigator;
+    if (clipboard) clipboard.writeText(text).catch(() => {});
+    this.say("copied", { text });
+  }
+
+  paste() {
+    const { app } = this;
+    const field = app.root.querySelector('[data-field="schedule"]');
+    const choices = parseSchedule(field.value);
+    if (!choices || choices.some((cpu) => cpu >= app.run.cpus.length)) {
+      app.sheet = { ...app.sheet, text: field.value, problem: app.words.ui("paste_hint") };
+      return app.draw();
+    }
+    app.sheet = null;
+    const here = app.run.choices();
+    if (choices.length <= here.length && choices.every((cpu, i) => cpu === here[i])) return this.go(choices.length);
+    return this.branch({ ask: "go", choices, line: field.value });
+  }
+
+  open(sheet) {
+    const { app } = this;
+    if (sheet) this.opener = app.root.ownerDocument.activeElement;
+    app.sheet = sheet;
+    app.draw();
+    if (!sheet && this.opener && this.opener.isConnected && app.root.contains(this.opener)) this.opener.focus({ preventScroll: true });
+  }
+
+  toggle(name) {
+    const { options } = this.app;
+    options[name] = !options[name];
+    this.question = null;
+    if (name === "challenge") {
+      this.challenge = { shorter: null, said: "" };
+      this.app.sheet = null;
+      if (options.challenge) {
+        this.undoList.push({ saved: this.app.run.save(), n: this.app.n });
+        if (this.app.session) this.app.run.update({ keep: 0, steps: [], verdict: null });
+        this.app.n = 0;
+      }
+    }
+    if (name === "predict") this.app.sheet = null;
+    this.app.draw();
+  }
+
+  lane(cpu) {
+    const { lanes } = this.app.options;
+    const at = lanes.indexOf(cpu);
+    if (at < 0) lanes.push(cpu);
+    else lanes.splice(at, 1);
+    this.app.draw();
+  }
+
+  /** After a win: is there a shorter way? */
+  judge() {
+    const { app } = this;
+    const { report } = app.run;
+    if (!report || report.step !== app.run.length || !app.session || app.session.tree) return;
+    app.session.ask({ ask: "shortest", choices: app.run.choices() }).then((answer) => {
+      this.challenge.shorter = answer.shortest || null;
+      app.draw();
+    }).catch(() => {});
+  }
+
+  /** "It cannot be broken": asks for the proof. */
+  claim() {
+    const { app } = this;
+    if (!app.session || app.session.tree) {
+      this.challenge.said = app.words.ui("no_session_search");
+      return app.draw();
+    }
+    return this.branch({ ask: "prove", choices: app.run.choices() }, (answer) => {
+      const { verdict } = answer;
+      app.message = "";
+      if (verdict && verdict.outcome === "safe") this.challenge.said = app.words.ui("challenge_claim_right", { counts: countsText({ words: app.words }, verdict) });
+      else if (verdict && verdict.outcome === "bug") this.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps, switches: switchesIn([]) });
+      else this.challenge.said = app.words.ui("incomplete");
+    });
+  }
+
+  /** Presenter mode: the whole screen, scaled up. */
+  present() {
+    const { root } = this.app;
+    this.app.sheet = null;
+    const document = root.ownerDocument;
+    if (document.fullscreenElement === root) document.exitFullscreen();
+    else if (root.requestFullscreen) root.requestFullscreen().catch(() => this.presented(true));
+    else this.presented(true);
+  }
+
+  presented(forced) {
+    const { root } = this.app;
+    const document = root.ownerDocument;
+    const on = document.fullscreenElement === root || (forced && !root.classList.contains("presents"));
+    root.classList.toggle("presents", Boolean(on));
+    const section = root.querySelector(".w");
+    if (!section || !this.app.run) return;
+    section.style.zoom = "";
+    this.app.draw();
+    if (!on) return;
+    const view = document.defaultView;
+    const scale = Math.max(1, Math.min(view.innerWidth / 1100, view.innerHeight / (section.scrollHeight + 8)));
+    section.style.zoom = String(Math.floor(scale * 20) / 20);
+    this.app.draw();
+  }
+
+  /** Drag along the timeline: the steps follow the pointer. */
+  dragFrom(event) {
+    const svg = event.target.closest && event.target.closest(".tl svg");
+    if (!svg || event.button !== 0) return;
+    const { app } = this;
+    const view = app.root.ownerDocument.defaultView;
+    const move = (e) => {
+      const box = svg.getBoundingClientRect();
+      const x = ((e.clientX - box.left) / box.width) * app.geometry.width;
+      const { xs } = app.geometry;
+      let n = 0;
+      while (n < app.run.length && x > xs[n]) n++;
+      if (n !== app.n && (e.type === "pointermove" || x > app.geometry.gutter)) this.go(n, true);
+    };
+    const end = () => {
+      view.removeEventListener("pointermove", move);
+      view.removeEventListener("pointerup", end);
+    };
+    view.addEventListener("pointermove", move);
+    view.addEventListener("pointerup", end);
+    move(event);
+  }
+}
