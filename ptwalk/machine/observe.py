@@ -1,0 +1,136 @@
+"""From steps to observations: how sanitizers are hung into a program.
+
+Storey 2 (machine).  Knows which operation touches what, and the values of `trace.observation`.  An observation
+holds what the step's footprint names, no more: the explorer would not stand for it otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ptwalk.machine.entries import EntryOperation
+from ptwalk.machine.folio import PutPage
+from ptwalk.machine.frames import Frame, FrameOperation, FreeFrame
+from ptwalk.machine.locks import LockOperation, SpinOperation
+from ptwalk.machine.operation import Memory, Operation
+from ptwalk.machine.processor import DEPTH
+from ptwalk.machine.tlb import HardwareLoad, TouchPage
+from ptwalk.trace.observation import CachedSeen, EndOfRun, FrameSeen, LockSeen, Observation
+from ptwalk.trace.report import Report
+
+if TYPE_CHECKING:
+    from ptwalk.machine.machine import Machine
+    from ptwalk.machine.program import Observer
+
+
+class Sanitizer(Protocol):
+    """What a sanitizer offers; see the sanitizers room."""
+
+    name: str
+
+    def observe(self, seen: Observation) -> Report | None:
+        """The report of a broken rule, or None."""
+
+
+def observer(machine: Machine, sanitizers: Sequence[Sanitizer]) -> Observer:
+    """One observer for a program that asks all sanitizers, in their order, about each step."""
+
+    def watch(before: Memory, cpu: int, operation: Operation, result: Any, after: Memory) -> Report | None:
+        seen = observe(machine, before, cpu, operation, result, after)
+        for sanitizer in sanitizers:
+            report = sanitizer.observe(seen)
+            if report is not None:
+                return report
+        return None
+
+    return watch
+
+
+def observe(
+    machine: Machine, before: Memory, cpu: int, operation: Operation, result: Any, after: Memory
+) -> Observation:
+    """The observation of one step."""
+    reads, writes = operation.footprint(cpu)
+    cells = {*reads, *writes}
+    here = machine.cpus[cpu]
+    fields: dict[str, Any] = {"result": result}
+    if here.held in cells:
+        fields["held"] = tuple(_lock(machine, token) for token in before[here.held])
+    if here.irq in cells:
+        fields["irqs_on"] = bool(before[here.irq])
+    frame: Frame | None = None
+    if isinstance(operation, EntryOperation | HardwareLoad):
+        pointer = operation.pointer
+        frame = pointer.frame
+        fields |= {"level": pointer.level.name, "index": pointer.index, "old": before[pointer.cell]}
+        fields["new"] = after[pointer.cell]
+    elif isinstance(operation, LockOperation):
+        lock = operation.lock
+        frame = lock.frame
+        fields["lock"] = _lock(machine, f"{lock.name}:{operation.mode}")
+        if isinstance(operation, SpinOperation):
+            fields["owner"] = _holder(before[operation.lock.cell])
+    elif isinstance(operation, FrameOperation | TouchPage):
+        frame = operation.frame
+        if isinstance(operation, FreeFrame):
+            fields["owner"] = _holder(before[frame.lock.cell])
+        if isinstance(operation, FreeFrame | PutPage):
+            fields["cached"] = tuple(
+                CachedSeen(other.index, *entry)
+                for other in machine.cpus
+                if other.tlb >= 0
+                for entry in before[other.tlb]
+            )
+    if frame is not None:
+        fields["frame"] = _frame(frame, before, cells)
+    return Observation(cpu, operation.kind, operation.text(), machine.format, **fields)
+
+
+def _holder(value: int) -> int | None:
+    return value - 1 if value else None
+
+
+def _lock(machine: Machine, token: str) -> LockSeen:
+    held = machine.held_locks[token]
+    return LockSeen(held.name, held.lock_class, held.mode, held.sleeps, held.frame)
+
+
+def _frame(frame: Frame, memory: Any, cells: set[int] | None = None) -> FrameSeen:
+    life = memory[frame.life]
+    link, owner = "", None
+    if cells is None or frame.link in cells:
+        link = memory[frame.link]
+    if cells is None or frame.owner in cells:
+        owner = _holder(memory[frame.owner])
+    return FrameSeen(frame.number, frame.pa, life.state, life.kind, life.generation, link, owner)
+
+
+def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> EndOfRun:
+    """What is left in a whole memory vector."""
+    whole = [*memory, *machine.cells.initial[len(memory) :]]
+    linked: set[int] = set()
+    levels = machine.format.levels
+    reached = list(roots)
+    while reached:
+        table = reached.pop()
+        kind = whole[table.life].kind
+        level = next((level for level in levels if level.name == kind), levels[-1])
+        for index in {*table.contents, *table.entry_cells}:
+            raw = whole[table.entry_cells[index]] if index in table.entry_cells else table.contents[index]
+            child = machine.child(raw, level)
+            if child is not None and child.number not in linked:
+                linked.add(child.number)
+                reached.append(child)
+    frames = tuple(_frame(frame, whole) for frame in machine.frames())
+    return EndOfRun(
+        format=machine.format,
+        frames=frames,
+        held=tuple(tuple(_lock(machine, token) for token in whole[cpu.held]) for cpu in machine.cpus),
+        irqs_on=tuple(bool(whole[cpu.irq]) for cpu in machine.cpus),
+        linked=frozenset(linked),
+        waiting=frozenset(whole[machine.callbacks]),
+        roots=frozenset(root.number for root in roots),
+        deposited=frozenset(frame.number for frame in frames if frame.link == "deposited" and frame.state == "table"),
+        read_sections=tuple(whole[cpu.rcu] & DEPTH for cpu in machine.cpus),
+    )

@@ -1,0 +1,125 @@
+"""Trace: what one step touched, as the values that sanitizers judge.
+
+Knows `arch` and nothing of machines: whoever runs steps fills these in, with what the step's footprint holds
+and no more.  All states are those before the step, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ptwalk.arch import Entry, Format
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSeen:
+    """A frame at the moment of the step.
+
+    `state` is "table", "page", "free", "freed", "reused" or "wild" (no RAM there); `link` says where a table
+    is: "linked", "private" (not in the tree yet), "unlinked", "deposited", or "" if the step does not look.
+    `kind` is the level the table was allocated for, or the kind of page.  `owner` is the CPU that holds a
+    table off the tree, or None.  `generation` grows at every free.
+    """
+
+    number: int
+    pa: int
+    state: str
+    kind: str
+    generation: int
+    link: str = ""
+    owner: int | None = None
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return f"frame {self.number}" if self.number >= 0 else f"the address {self.pa:#x}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still is what it was given out as."""
+        return self.state in ("table", "page")
+
+
+@dataclass(frozen=True, slots=True)
+class LockSeen:
+    """A lock: its name, its class in the lock order, how it is held or taken, whether taking it may sleep."""
+
+    name: str
+    lock_class: str
+    mode: str = "write"
+    sleeps: bool = False
+    frame: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} (read)" if self.mode == "read" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class CachedSeen:
+    """What one CPU's TLB or paging-structure cache holds: start of the range, level, the word it came from."""
+
+    cpu: int
+    va: int
+    level: str
+    raw: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One step.  Fields that do not apply are None or empty.
+
+    `kind` is the operation's: read, write, clear, xchg, cmpxchg, rmw, hardware (entries); lock, trylock,
+    unlock, down_read, up_read, down_write, ... (locks); alloc, free, reuse, queue_free, put_page, get_page,
+    touch (frames); flush, ipi, gp_start, gp_wait, call_rcu, irq_disable, ... (CPUs).
+    `frame` is the frame the step touches: the table of an entry, the frame a lock lives in, the page freed.
+    `level`, `index`, `old`, `new` describe the entry: `level` is what the code takes it for.
+    `held` are the locks this CPU held before the step, oldest first; `owner` is the CPU that holds the lock
+    taken or dropped (None: nobody).  `cached` is filled for steps that free or flush.
+    """
+
+    cpu: int
+    kind: str
+    text: str
+    format: Format
+    frame: FrameSeen | None = None
+    level: str = ""
+    index: int = -1
+    old: int | None = None
+    new: int | None = None
+    lock: LockSeen | None = None
+    owner: int | None = None
+    held: tuple[LockSeen, ...] = ()
+    irqs_on: bool | None = None
+    cached: tuple[CachedSeen, ...] = ()
+    result: Any = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether software stored into an entry."""
+        return self.kind in ("write", "clear", "xchg", "rmw") or (self.kind == "cmpxchg" and bool(self.result))
+
+    @property
+    def entry_before(self) -> Entry | None:
+        """The entry before the step, decoded."""
+        return None if self.old is None else self.format.decode(self.old, self.level)
+
+    @property
+    def entry_after(self) -> Entry | None:
+        """The entry after the step, decoded."""
+        return None if self.new is None else self.format.decode(self.new, self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfRun:
+    """What is left when every CPU has finished: all frames, and the locks each CPU still holds."""
+
+    format: Format
+    frames: tuple[FrameSeen, ...]
+    held: tuple[tuple[LockSeen, ...], ...]
+    irqs_on: tuple[bool, ...]
+    linked: frozenset[int]  # numbers of the frames that some table entry in the tree points to
+    waiting: frozenset[int]  # frames that wait for an RCU callback
+    roots: frozenset[int]
+    deposited: frozenset[int]
+    read_sections: tuple[int, ...] = ()  # how deep each CPU still is in RCU read-side sections

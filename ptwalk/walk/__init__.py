@@ -1,0 +1,1 @@
+"""The walk room: who only reads page tables (or changes no more than their accessed bits)."""
