@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ptwalk.arch.entry_state import MAPPING, EntryState
 from ptwalk.arch.field import Field
-from ptwalk.arch.geometry import Flags, Geometry
+from ptwalk.arch.geometry import Flags
 from ptwalk.arch.level import Level
 from ptwalk.arch.rights import Rights
 from ptwalk.arch.swap_entry import marker_text
+
+if TYPE_CHECKING:  # an entry knows its format, and a format makes entries: the one circle of this room
+    from ptwalk.arch.format import Format
 
 
 def size_text(size: int) -> str:
@@ -38,7 +42,7 @@ class Entry:
 
     raw: int
     level: Level
-    format: Geometry
+    format: Format
     state: EntryState
     address: int | None = None
     swap_type: int | None = None

@@ -87,7 +87,8 @@ class Format(Geometry):
     def _pfn_bits(self) -> int:
         return self.max_physmem_bits - self.page_shift
 
-    def _frame_in(self, offset: int) -> int:
+    def frame_in(self, offset: int) -> int:
+        """The physical address of the frame that the offset of a migration, device or hwpoison entry names."""
         if self.release >= OFFSET_KEEPS_YOUNG:
             offset &= (1 << self._pfn_bits) - 1
         return offset << self.page_shift
@@ -340,6 +341,6 @@ def _decode(fmt: Format, raw: int, level: Level) -> Entry:
     if state in NON_PRESENT:
         swap_type, offset = fmt.swap_layout.type_of(raw), fmt.swap_layout.offset_of(raw)
         holds_frame = state in (EntryState.MIGRATION, EntryState.HWPOISON, EntryState.DEVICE)
-        address = fmt._frame_in(offset) if holds_frame else None
+        address = fmt.frame_in(offset) if holds_frame else None
         return Entry(raw, level, fmt, state, address, swap_type, offset, kind)
     return Entry(raw, level, fmt, state, fmt.address_in(raw, level, state), None, None, kind, reserved_bit)

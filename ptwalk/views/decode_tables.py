@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ptwalk.arch import FORMAT_NAMES, Entry, EntryState, Format, Level, Release, format_named
+from ptwalk.arch import FORMAT_NAMES, Entry, EntryState, Format, Level, Rights, format_named
 from ptwalk.views.esm import WEB
 from ptwalk.views.learning import affine, decision_tree, samples, truth_tables
 
@@ -71,9 +71,15 @@ class _Tabulation:
                 "va_bits": fmt.va_bits,
                 "pa_bits": fmt.pa_bits,
                 "page_shift": fmt.page_shift,
+                "canonical": [[hex(first), hex(last)] for first, last in _canonical(fmt)],
                 "levels": [self._level(fmt, level) for level in fmt.levels],
             }
-        return {"schema": 1, "rights": RIGHTS, "flags": FLAGS, "formats": found, **self._lists}
+        words = [
+            str(Rights(*(bool(number >> place & 1) for place in range(len(RIGHTS)))))
+            for number in range(1 << len(RIGHTS))
+        ]
+        shared = {"rights": RIGHTS, "rights_words": words, "flags": FLAGS}
+        return {"schema": 1, **shared, "formats": found, **self._lists}
 
     def _number(self, kind: str, value: Any) -> int:
         key = (kind, json.dumps(value, sort_keys=True))
@@ -165,11 +171,24 @@ class _Tabulation:
         return self._number("layouts", numbers)
 
 
+def _canonical(fmt: Format) -> list[tuple[int, int]]:
+    # First and last address of each stretch of addresses that the tables of this format serve.
+    top = fmt.levels[0]
+    stretches: list[tuple[int, int]] = []
+    for index in range(top.entries):
+        start = fmt.va_from_indices([index])
+        if stretches and stretches[-1][1] + 1 == start:
+            stretches[-1] = (stretches[-1][0], start + top.size - 1)
+        else:
+            stretches.append((start, start + top.size - 1))
+    return stretches
+
+
 def _number_of(entry: Entry, name: str) -> dict[str, Any]:
     # Where the bits of an address, a swap type or an offset come from, learnt from entries of this outcome.
     fmt, level, state = entry.format, entry.level, entry.state
     if name == "address" and state in (EntryState.MIGRATION, EntryState.HWPOISON, EntryState.DEVICE):
-        return affine(lambda raw: fmt._frame_in(fmt.swap_layout.offset_of(raw)))
+        return affine(lambda raw: fmt.frame_in(fmt.swap_layout.offset_of(raw)))
     if name == "address":
         return affine(lambda raw: fmt.address_in(raw, level, state) or 0)
     layout = fmt.swap_layout
