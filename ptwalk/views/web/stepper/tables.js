@@ -123,9 +123,8 @@ function flagsOf(ctx, box) {
     if (!into.length || box.page) return;
     const status = handOf(ctx, number, box.id);
     const hit = ctx.fatal && ctx.run.report.frame === box.id && ctx.run.report.cpu === number;
-    const moved = into.some((l) => ctx.truths.get(l.value).false);
-    const deeper = ctx.locals[number].some((l) => (l.value.from || "").startsWith(`${box.id}.`) && ctx.truths.get(l.value).status === "live");
-    if (!hit && !status && (deeper || moved)) return;
+    const deeper = ctx.locals[number].some((l) => (l.value.from || "").startsWith(`${box.id}.`));
+    if (!hit && !status && deeper) return;
     const key = hit ? "writes_here" : status === "dang" ? "still_dangling" : status === "stale" ? "still_stale" : "points_here";
     flags.push(h("div", { class: classes("flag", hueClass(ctx.run, number), (hit || status) && "no") }, ctx.words.ui(key, { who: cpu.name })));
   });
@@ -139,9 +138,10 @@ function boxView(ctx, box) {
   const turned = ctx.step && (!was || was.state !== frame.state || was.generation !== frame.generation);
   const hit = ctx.fatal && ctx.run.report.frame === box.id;
   const note = frame.note && frame.note !== frame.state ? ctx.words.word(frame.note) : "";
-  const word = frame.state === "live" || frame.state === "freed" || !note ? ctx.words.word(frame.kind === "page" && frame.state === "live" ? "mapped" : frame.state)
+  const isPage = frame.kind === "page" && frame.state === "live";
+  const word = frame.state === "live" || frame.state === "freed" || !note ? ctx.words.word(isPage ? (ctx.mapped.has(box.id) ? "mapped" : "unmapped") : frame.state)
     : frame.state === "data" ? note : `${ctx.words.word(frame.state)} · ${note}`;
-  const shape = frame.kind === "page" && frame.state === "live" ? "page" : frame.state;
+  const shape = isPage ? "page" : frame.state;
   const hue = turned && ctx.step ? hueClass(ctx.run, ctx.step.cpu) : "";
   const shared = ctx.layout.owners.get(box.id);
   const names = shared && shared.length > 1 ? shared.map((i) => ctx.run.head.roots[i].name).join(", ") : "";
@@ -218,7 +218,7 @@ export function tablesView(ctx) {
   const columns = ctx.layout.columns.slice(folded);
   const crumb = folded ? h("div", { class: "crumb" }, ctx.layout.columns.slice(0, folded).map((c) =>
     [h("span", { class: "mut" }, c.level.name.toUpperCase()), h("b", { class: "mono" }, c.level.index ?? ""), "→"]),
-    h("button", { class: "link", "data-act": "unfold", "data-k": "unfold" }, ctx.words.ui("unchanged"))) : null;
+    h("button", { class: "link", "data-act": "unfold", "data-k": "unfold" }, ctx.words.ui("unchanged")), factsView(ctx)) : null;
   const weights = columns.map((c) => (c.page ? "140px" : `minmax(156px, ${c.boxes.some((b) => b.lock) ? 250 : 196}px)`));
   return [
     crumb,
@@ -226,7 +226,7 @@ export function tablesView(ctx) {
       h("svg", { class: "ar", "aria-hidden": "true", key: "arrows" }),
       h("div", { class: "cols", key: "cols", style: `grid-template-columns:${ctx.width < 560 ? "1fr" : weights.join(" ")}` },
         columns.map((column, i) => h("div", { class: "col", key: column.page ? "page" : column.level.name },
-          columnHead(ctx, column), column.boxes.map((box) => boxView(ctx, box)), i === 0 ? factsView(ctx) : null)))),
+          columnHead(ctx, column), column.boxes.map((box) => boxView(ctx, box)), i === 0 && !folded ? factsView(ctx) : null)))),
   ];
 }
 
@@ -251,9 +251,11 @@ export function tableContext(ctx) {
     const rest = box.rows.filter((i) => !keep.includes(i));
     return [...keep, ...missing, ...rest].slice(0, box.rows.length).sort((a, b) => a - b);
   };
+  const mapped = new Set();
+  for (const [key, value] of ctx.state) if (/^e\d/.test(key) && value.to !== undefined) mapped.add(value.to);
   const address = ctx.run.head.address;
   const offset = address ? `+0x${(BigInt(address) & ((1n << BigInt(ctx.run.head.page_shift || 12)) - 1n)).toString(16).padStart(3, "0")}` : "";
-  return { ...ctx, locals, truths, pathOf, rowsOf, offset };
+  return { ...ctx, locals, truths, pathOf, rowsOf, offset, mapped };
 }
 
 /** The 16 by 32 map of a whole table. */

@@ -39,7 +39,7 @@ function geometry(ctx, rows) {
     y[name] = top;
     top += height;
   }
-  return { narrow, gutter, width, xs, folded, near, y, height: top + 2, x: (i) => (xs[i - 1] + xs[i]) / 2, l: (i) => xs[i - 1], r: (i) => xs[i], w: (i) => xs[i] - xs[i - 1] };
+  return { narrow, scrolls, gutter, width, xs, folded, near, y, height: top + 2, x: (i) => (xs[i - 1] + xs[i]) / 2, l: (i) => xs[i - 1], r: (i) => xs[i], w: (i) => xs[i] - xs[i - 1] };
 }
 
 /** Step numbers along the top, thinned out where there is no room. */
@@ -98,7 +98,10 @@ function switchMarks(ctx, g, spans) {
     out.push(h("path", { class: name, d: `M${x},${g.y[`c${a}`] + 9}V${g.y[`c${b}`] + 9}` }));
     const text = ctx.words.ui("switch", { n: number + 1 });
     const until = spans.switches[number + 1] ? g.l(spans.switches[number + 1]) : g.r(ctx.run.length);
-    if (!g.narrow && until - x > text.length * CHAR + 50) out.push(patched(x + 6, g.y[`c${a}`], text, i <= ctx.n ? "m" : "m"));
+    const since = number ? g.l(spans.switches[number - 1]) : g.gutter;
+    if (g.narrow) return;
+    if (until - x > text.length * CHAR + 50) out.push(patched(x + 6, g.y[`c${a}`], text, "m"));
+    else if (x - since > text.length * CHAR + 50) out.push(patched(x - 6, g.y[`c${b}`], text, "m", "end"));
   });
   return out;
 }
@@ -294,7 +297,7 @@ export function timelineView(ctx) {
       h("rect", { class: "ground", width: 8, height: 8 }), h("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 8 })),
       h("clipPath", { id: `${ctx.id}-now` }, h("rect", { width: Math.max(cut, 0), height: g.height }))),
     h("line", { class: "nowline", x1: g.now, x2: g.now, y1: 22, y2: g.height }),
-    axis(ctx, g), names(ctx, g, spans), waits(ctx, g), switchMarks(ctx, g, spans), interrupts(ctx, g), pills(ctx, g), bars, absences(ctx, g, spans.locks),
+    axis(ctx, g), g.scrolls ? null : names(ctx, g, spans), waits(ctx, g), switchMarks(ctx, g, spans), interrupts(ctx, g), pills(ctx, g), bars, absences(ctx, g, spans.locks),
     ctx.run.compare ? comparedRow(ctx, g) : null, orderArrows(ctx, g));
   const text = ctx.n ? `${ctx.words.ui("step_of", { n: ctx.n, total: count })}. ${ctx.sentence}` : ctx.words.ui("before");
   const edge = count ? g.x(1) : g.gutter;
@@ -306,6 +309,7 @@ export function timelineView(ctx) {
         h("input", { key: "range", type: "range", min: 0, max: count, step: 1, value: ctx.n, "data-k": "handle", "aria-label": ctx.words.ui("step_slider"), "aria-valuetext": text,
           style: `left:${edge - 14}px;width:${Math.max(g.x(Math.max(count, 1)) - edge + 28, 40)}px` }),
         h("span", { class: "hn", "aria-hidden": "true", key: "hn", style: `left:${g.now}px` }, ctx.n)),
+      g.scrolls ? h("svg", { class: "names", key: "names", width: g.gutter - 4, height: g.height, "aria-hidden": "true" }, names(ctx, g, spans)) : null,
       g.folded ? h("p", { class: "mut fold", key: "fold" }, ctx.words.ui("folded", { n: g.near[1] - g.near[0] + 1 })) : null,
       spans.hidden ? h("button", { class: "link", "data-act": "toggle:all", "data-k": "all", key: "more" }, ctx.words.ui("n_more", { n: spans.hidden })) : null,
     ],
