@@ -122,7 +122,13 @@ def set_up() -> None:
     if ready(extras):
         return
     ways = installers()
-    why = "again, as its pins or its place have changed" if STAMP.is_file() else "once; a minute or two"
+    why = "once; a minute or two"
+    if VENV.exists():
+        why = (
+            "again, as its pins or its place have changed"
+            if STAMP.is_file()
+            else "again, as it was not finished"
+        )
     say("Setting up the course's environment in .venv ({}) ...".format(why))
     if STAMP.is_file():  # the environment was finished: keep it until there is a better one
         remove(OLD_VENV)
