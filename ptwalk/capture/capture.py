@@ -88,6 +88,8 @@ class Capture:
         self.processors = processors
         self.truth: dict[str, Any] = truth or {}
         self._others = others or {}
+        # Shared by all views of a machine: the views made so far, and the compiled tables of their roots.
+        self._views: dict[str, Capture] = {}
         self._compiled: dict[Root, CompiledTables] = {}
         self.format = roots.main.format
         self.root = roots.main.address
@@ -116,10 +118,17 @@ class Capture:
             )
         if roots == self.roots:
             return self
-        view = Capture(
-            self.path, self.memory, roots, others=self._others, processors=self.processors, truth=self.truth
-        )
-        view._compiled = self._compiled
+        view = self._views.get(name)
+        if view is None:
+            view = self._views[name] = Capture(
+                self.path,
+                self.memory,
+                roots,
+                others=self._others,
+                processors=self.processors,
+                truth=self.truth,
+            )
+            view._compiled, view._views = self._compiled, self._views
         return view
 
     @property

@@ -256,24 +256,33 @@ class WalkRecord:
                 fmt["name"], fmt["release"], pa_bits=fmt["pa_bits"], lpa2=fmt["lpa2"], half=fmt["half"]
             )
             raws = tuple(int(step["raw"], 16) for step in value["levels"])
-            physical = None if value["physical"] is None else int(value["physical"], 16)
-            reason = None if value["fault"] is None else value["fault"]["reason"]
-            record = cls(
-                int(value["va"], 16),
-                format,
-                int(value["root"], 16),
-                raws,
-                physical,
-                value["page_size"],
-                reason,
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            record = _ended(int(value["va"], 16), format, int(value["root"], 16), raws)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise BadWalkRecord(f"this is no walk record ({error!r}): give what to_json() wrote") from error
-        if record.to_json() != value:
+        # What follows from address, root and entries is never believed, only compared.
+        if record is None or record.to_json() != value:
             raise BadWalkRecord(
                 "this walk record contradicts itself: its words do not follow from its entries"
             )
         return record
+
+
+def _ended(va: int, format: Format, root: int, raws: tuple[int, ...]) -> WalkRecord | None:
+    # The record that these entries make, read top first; None if no walk reads exactly these.
+    if not format.covers(va):
+        return None if raws else WalkRecord(va, format, root, raws, None, None, NOT_CANONICAL)
+    for depth, raw in enumerate(raws):
+        if format.is_table(raw, depth):
+            continue
+        if depth != len(raws) - 1:
+            return None
+        if format.is_leaf(raw, depth):
+            size = format.levels[depth].size
+            physical = format.leaf_address(raw, depth) + (va & (size - 1))
+            return WalkRecord(va, format, root, raws, physical, size)
+        reason = RESERVED_BIT if format.present(raw) else NOT_PRESENT
+        return WalkRecord(va, format, root, raws, None, None, reason)
+    return WalkRecord(va, format, root, raws, None, None, MISSING_MEMORY)
 
 
 def _hex(value: int | None) -> str | None:
