@@ -1,4 +1,4 @@
-"""Build the course's notebooks from their scripts: `python authoring/build.py [--check] [NAME…]`.
+"""Build the course's notebooks from their scripts: `python -m authoring [--check] [NAME…]`.
 
     authoring/notebooks/NN_name.py  →  notebooks/NN_name.ipynb   (run, normalised)
     authoring/solutions/NN_name.py  →  solutions/NN_name.ipynb   (run, normalised)
@@ -18,11 +18,9 @@ from pathlib import Path
 
 import nbformat
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from derive import exercise_from, solutions_of
-from execute import notebook_from, run
-from percent import read_script
+from authoring.derive import exercise_from, solutions_of
+from authoring.execute import notebook_from, run
+from authoring.percent import read_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTION_TEXTS = ROOT / "ptwalk" / "checks" / "solutions.json"
@@ -63,7 +61,7 @@ def put(path: Path, text: str, check: bool) -> bool:
     if same:
         return False
     if check:
-        print(f"{path.relative_to(ROOT)} is not what its source gives; run python authoring/build.py")
+        print(f"{path.relative_to(ROOT)} is not what its source gives; run python -m authoring")
     else:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
@@ -87,7 +85,3 @@ def main(arguments: list[str] | None = None) -> int:
     for path, text in derived():
         different |= put(path, text, options.check)
     return int(options.check and different)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,9 +8,10 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from derive import grading
 from nbclient import NotebookClient
-from percent import Cell
+
+from authoring.derive import grading
+from authoring.percent import Cell
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 UNSTABLE = re.compile(r"<[^<>\n]* at 0x[0-9a-f]+>|" + re.escape(os.fspath(Path.cwd().anchor + "tmp")) + "/")

@@ -1,8 +1,12 @@
 """Every test of the course has a record of its own, never the learner's."""
 
+import sys
 from pathlib import Path
 
 import pytest
+
+# `authoring` is no part of the installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,7 @@
+"""`python -m authoring`: build the notebooks of the course."""
+
+import sys
+
+from authoring.build import main
+
+sys.exit(main())
