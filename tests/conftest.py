@@ -49,9 +49,12 @@ def chromium() -> str:
     return str(found)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> "Iterator[Browser]":
-    """One headless Chromium for all tests of this process, driven by playwright."""
+    """One headless Chromium for the tests of a module, driven by playwright.
+
+    Not for the whole session: as long as it lives an event loop runs, and other tests could not run theirs.
+    """
     if not find_spec("playwright"):
         give_up("playwright is not installed: run 'PTWALK_BROWSER=1 python3 course.py test'")
     from playwright.sync_api import sync_playwright

@@ -174,6 +174,13 @@ def test_links_lead_somewhere(root: Path, page: str) -> None:
                 assert there.exists(), f"{path.relative_to(root)} links to {target}, which is not there"
 
 
+def test_index_lists_every_page(root: Path) -> None:
+    """Nobody has to guess which pages there are: docs/index.md links to each one in its folder."""
+    index = (root / "docs" / "index.md").read_text(encoding="utf-8")
+    missing = [page.name for page in sorted((root / "docs").glob("*.md")) if f"({page.name})" not in index]
+    assert missing in ([], ["index.md"]), f"add a line for {missing} to docs/index.md"
+
+
 def test_editable_install_is_this_folder(root: Path) -> None:
     """The tests test this folder, not a copy installed elsewhere; and the command `ptwalk` is installed."""
     assert ptwalk.__file__ and Path(ptwalk.__file__).is_relative_to(root)
