@@ -24,6 +24,7 @@ def register(verbs: Verbs) -> None:
         epilog="Example: ptwalk maps x86_64-4level-6.1 --tables",
     )
     add_capture(parser)
+    parser.add_argument("--half", choices=("user", "kernel"), help="one half of the address space only")
     parser.add_argument("--tables", action="store_true", help="draw the tree of tables instead of the list")
     parser.add_argument("--rows", type=int, default=64, metavar="N", help="fold the tree to about N rows")
     add_output(parser)
@@ -36,18 +37,19 @@ def run(args: argparse.Namespace) -> int:
 
     capture = open_capture(args)
     with ProgressBar("reading the page tables"):
-        ranges = list(capture.mapped_ranges())
-        tables = list(capture.tables())
+        ranges = list(capture.mapped_ranges(args.half))
+        tables = list(capture.tables(args.half))
     name = f"{args.core}, process {args.process}"
     limit = max(args.rows, 1)
+    fmt = capture.graph(args.half).format
     if args.svg:
-        write_svg(args.svg, space.svg(capture.format, ranges, tables, name=name, limit=limit))
+        write_svg(args.svg, space.svg(fmt, ranges, tables, name=name, limit=limit))
     if args.json:
         print_json([range_json(run) for run in ranges])
     elif args.tables:
-        print(space.text(capture.format, ranges, tables, name=name, limit=limit))
+        print(space.text(fmt, ranges, tables, name=name, limit=limit))
     else:
-        print("\n".join([*space.summary(capture.format, ranges, tables), "", space.listing(ranges)]))
+        print("\n".join([*space.summary(fmt, ranges, tables), "", space.listing(ranges)]))
     return 0
 
 

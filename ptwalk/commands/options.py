@@ -51,7 +51,10 @@ def add_capture(parser: argparse.ArgumentParser) -> None:
         "capture's name, such as x86_64-4level-6.1",
     )
     parser.add_argument(
-        "--process", type=int, default=1, metavar="N", help="which process of the capture (1 is the first)"
+        "--process",
+        default="1",
+        metavar="N",
+        help="which process of the capture, counted from 1; or kernel (process 1 in kernel mode), or swapper",
     )
     parser.add_argument("--root", metavar="ADDRESS", help="physical address of the root table, or CR3 or TTBR")
     parser.add_argument("--format", metavar="NAME", help="format of the tables, such as x86-64-4level")
@@ -63,7 +66,11 @@ def open_capture(args: argparse.Namespace) -> Capture:
 
     root = None if args.root is None else number(args.root, "root address")
     with ProgressBar(f"opening {Path(args.core).name}"):
-        return capture.open_capture(args.core, process=args.process, root=root, format=args.format)
+        return capture.open_capture(args.core, process=_process(args.process), root=root, format=args.format)
+
+
+def _process(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

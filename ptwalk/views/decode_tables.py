@@ -14,9 +14,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from ptwalk.arch import FORMAT_NAMES, Entry, EntryState, Format, Level, Rights, format_named
+from ptwalk.errors import PtwalkError
 from ptwalk.views.esm import WEB
 from ptwalk.views.learning import affine, decision_tree, samples, truth_tables
 
@@ -30,6 +32,7 @@ FLAGS = ("accessed", "dirty", "writable", "user", "global_", "contiguous", "soft
 _ADDRESS, _TYPE, _OFFSET = 0x5E471A7E5, 70707, 0x60606
 # What most levels share is kept once, in lists, and named by its number.
 _LISTS = ("outcomes", "sentences", "numbers", "states", "layouts", "fields", "trees")
+_MOVED = ("address", "swap_type", "swap_offset")
 _NUMBER = re.compile(r"(0x[0-9a-f]+)")
 _WIDE = 6  # fields of more bits have a meaning that is computed, not listed
 
@@ -41,6 +44,53 @@ def tables(formats: Iterable[Format]) -> dict[str, Any]:
     `outcomes`. These and their parts are lists, referred to by number, since most levels share most.
     """
     return _Tabulation().of(formats)
+
+
+def tables_for(formats: Iterable[Format]) -> dict[str, Any]:
+    """The tables of these formats: cut out of the shipped ones where they are there, else computed (seconds)."""
+    wanted = {f"{fmt.name} {fmt.release}": fmt for fmt in formats}
+    known = all(
+        str(fmt.release) in RELEASES
+        and replace_half(fmt) == format_named(fmt.name, release=fmt.release)
+        for fmt in wanted.values()
+    )
+    return _cut(json.loads(read_shipped()), set(wanted)) if known else tables(wanted.values())
+
+
+def replace_half(fmt: Format) -> Format:
+    """The same format for the user half: entries mean the same in both."""
+    return format_named(
+        fmt.name, release=fmt.release, pa_bits=fmt.pa_bits, lpa2=getattr(fmt, "lpa2", None), config=fmt.config
+    )
+
+
+@cache
+def read_shipped() -> str:
+    """The text of the shipped tables."""
+    return (WEB / "tables.json").read_text(encoding="utf-8")
+
+
+def _cut(whole: dict[str, Any], keys: set[str]) -> dict[str, Any]:
+    # Keeps the numbers: what is not used becomes null in its place.
+    formats = {key: value for key, value in whole["formats"].items() if key in keys}
+    levels = [level for value in formats.values() for level in value["levels"]]
+    used = {name: set[int]() for name in _LISTS}
+    for level in levels:
+        used["trees"].add(level["tree"])
+        used["outcomes"].update(level["outcomes"])
+    for number in used["outcomes"]:
+        outcome = whole["outcomes"][number]
+        used["sentences"].add(outcome["sentence"])
+        used["states"].add(outcome["learnt"])
+        used["layouts"].add(outcome["layout"])
+        used["numbers"].update(outcome[name] for name in _MOVED if name in outcome)
+    for number in used["layouts"]:
+        used["fields"].update(whole["layouts"][number])
+    lists = {
+        name: [value if number in used[name] else None for number, value in enumerate(whole[name])]
+        for name in _LISTS
+    }
+    return {**whole, **lists, "formats": formats}
 
 
 def shipped() -> dict[str, Any]:
@@ -71,7 +121,6 @@ class _Tabulation:
                 "va_bits": fmt.va_bits,
                 "pa_bits": fmt.pa_bits,
                 "page_shift": fmt.page_shift,
-                "canonical": [[hex(first), hex(last)] for first, last in _canonical(fmt)],
                 "levels": [self._level(fmt, level) for level in fmt.levels],
             }
         words = [
@@ -114,6 +163,7 @@ class _Tabulation:
             "outcomes": outcomes,
             "present": present,
             "linux_present": linux_present,
+            "examples": [[word, hex(raw)] for word, raw in _examples(fmt, level)],
         }
 
     def _outcome(self, entry: Entry) -> dict[str, Any]:
@@ -126,7 +176,7 @@ class _Tabulation:
         }
         if entry.reserved_bit is not None:
             found["reserved_bit"] = entry.reserved_bit
-        for name in ("address", "swap_type", "swap_offset"):
+        for name in _MOVED:
             if getattr(entry, name) is not None:
                 found[name] = self._number("numbers", _number_of(entry, name))
         return found
@@ -171,17 +221,28 @@ class _Tabulation:
         return self._number("layouts", numbers)
 
 
-def _canonical(fmt: Format) -> list[tuple[int, int]]:
-    # First and last address of each stretch of addresses that the tables of this format serve.
-    top = fmt.levels[0]
-    stretches: list[tuple[int, int]] = []
-    for index in range(top.entries):
-        start = fmt.va_from_indices([index])
-        if stretches and stretches[-1][1] + 1 == start:
-            stretches[-1] = (stretches[-1][0], start + top.size - 1)
-        else:
-            stretches.append((start, start + top.size - 1))
-    return stretches
+def _examples(fmt: Format, level: Level) -> list[tuple[str, int]]:
+    # One entry of every kind that this level can hold, built by the format itself.
+    frame, table, swapped = 5 << max(level.shift, 21), 0x140A66000 & -fmt.page_size, 0x1B7
+    makers: list[tuple[str, Callable[[], int]]] = [
+        ("empty", fmt.make_none),
+        ("table", lambda: fmt.make_table(table, level)),
+        ("page", lambda: fmt.make_leaf(frame, level, write=True, dirty=True)),
+        ("read-only code page", lambda: fmt.make_leaf(frame, level, execute=True)),
+        ("kernel page", lambda: fmt.make_leaf(frame, level, user=False, write=True, global_=True)),
+        ("PROT_NONE", lambda: fmt.make_prot_none(frame, level)),
+        ("huge page being split", lambda: fmt.make_split(frame, level)),
+        ("swapped out", lambda: fmt.make_swap(0, swapped, level)),
+        ("migrating", lambda: fmt.make_migration(frame, level, write=True)),
+        ("marker", lambda: fmt.make_marker("uffd-wp", level)),
+    ]
+    found = []
+    for word, make in makers:
+        try:
+            found.append((word, make()))
+        except PtwalkError:
+            continue  # this level has no such entry
+    return found
 
 
 def _number_of(entry: Entry, name: str) -> dict[str, Any]:

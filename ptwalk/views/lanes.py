@@ -69,7 +69,7 @@ def lanes(
         near = runs[first : bisect_right(starts, table.covers_end - 1)]
         below = sorted(children.get(id(table), ()))
         size = fmt.level(table.level).size
-        mine = tuple(_clipped(run, table) for run in near if _held(run, size, below))
+        mine = tuple(run for run in (_clipped(run, table) for run in near) if _held(run, size, below))
         if not below:
             found.append(Lane(path, table.covers_start, table.covers_end, mine))
         else:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ROW = 22.0
 _STRIP = 128
+_BETWEEN = " · "
 
 
 def text(
@@ -52,7 +53,7 @@ def listing(ranges: Iterable[MappedRange]) -> str:
         if run.kind == ALIAS:
             what = f"reaches table {run.physical:#x} again"
         else:
-            what = f"{run.pages:>8,} x {size_word(run.page_size):<7} at {run.physical:#x}"
+            what = f"{run.pages:>8,} × {size_word(run.page_size):<7} at {run.physical:#x}"
         lines.append(f"{run.start:016x}-{run.end:016x}  {run.rights!s:<7} {what}")
     return "\n".join(lines)
 
@@ -93,33 +94,39 @@ def summary(fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNo
     total = count_word(sum(pages.values()), "page")
     levels = Counter(table.level for table in tables)
     kinds = ", ".join(f"{levels[level.name]} {level.name}" for level in fmt.levels if levels[level.name])
-    lines = [f"{mapped} mapped in {total}{': ' + sizes if sizes else ''}.", f"{count_word(len(tables), 'table')}: {kinds}."]
+    lines = [
+        f"{mapped} mapped in {total}{': ' + sizes if sizes else ''}.",
+        f"{count_word(len(tables), 'table')}: {kinds}.",
+    ]
     shared = [table for table in tables if table.shared]
     if shared:
         entries = sum(table.parents for table in shared)
-        word = "is" if len(shared) == 1 else "are"
-        lines.append(f"{count_word(len(shared), 'table')} {word} shared: {entries:,} entries lead to {'it' if len(shared) == 1 else 'them'}.")
+        verb, them = ("is", "it") if len(shared) == 1 else ("are", "them")
+        lines.append(f"{count_word(len(shared), 'table')} {verb} shared: {entries:,} entries lead to {them}.")
     return lines
 
 
 def lane_words(fmt: Format, lane: Lane) -> str:
     """What a lane maps, in words: pages by size, rights, tables folded into it."""
-    parts = [f"{count:,} x {size_word(size)}" for size, count in lane.pages.items()]
+    parts = [f"{count:,} × {size_word(size)}" for size, count in lane.pages.items()]
     rights = lane.rights
     if rights:
         shown = rights[:3] + ([f"{len(rights) - 3} more rights"] if len(rights) > 3 else [])
         parts.append(", ".join(shown))
     if lane.tables:
-        parts.append(f"in {count_word(lane.tables, 'row')} more" if not parts else f"folded from {lane.tables} rows")
+        parts.append(f"{count_word(lane.tables, 'row')} folded")
     aliases = lane.aliases
     if aliases:
         targets = sorted({run.physical for run in aliases})
         again = f"table {targets[0]:#x}" if len(targets) == 1 else count_word(len(targets), "table")
-        parts.append(f"{count_word(len(aliases), 'range')} reaching {again} again")
+        size = fmt.level(lane.path[-1].level).size
+        entries = max(sum(run.size for run in aliases) // size, 1)
+        verb = "leads" if entries == 1 else "lead"
+        parts.append(f"{count_word(entries, 'entry', 'entries')} {verb} to {again} again")
     if not parts:
         used = lane.path[-1].entries_used
         parts.append("maps nothing" if not used else f"maps nothing; {count_word(used, 'entry', 'entries')} not none")
-    return "  ".join(parts)
+    return _BETWEEN.join(parts)
 
 
 def picture(
@@ -128,8 +135,11 @@ def picture(
     """The address space laid out with one column for each level, on about 1100 pixels."""
     rows = lanes(fmt, ranges, tables, limit)
     margin, columns = 16.0, max(len(fmt.levels), 1)
-    cell = 128.0 if columns <= 4 else 116.0
-    strip_x = margin + columns * cell + 130
+    # Columns as wide as the longest address needs, with an index of up to five digits before it.
+    longest = max((table.address for table in tables), default=0)
+    cell = 62 + text_width(f"{longest:#x}", mono=True)
+    highest = max((lane.start for lane in rows), default=0)
+    strip_x = margin + columns * cell + text_width(f"{highest:#x}", mono=True) + 16
     page = Picture(strip_x + _STRIP + 270, 0, _title(fmt, name), " ".join(summary(fmt, ranges, tables)))
     y = _head(page, fmt, ranges, tables, margin)
     y += 10
@@ -245,22 +255,29 @@ def _lane(
         # No lower table: huge pages, drawn as the end of the way where the lower tables would stand.
         x = margin + len(lane.path) * cell
         sizes = [size_word(size) for size in lane.pages]
-        word = f"{' and '.join(sizes)} pages" if sizes and not lane.tables else f"{lane.tables} rows folded" if lane.tables else "again"
+        style, bar, word = "solid", 5.0, f"{' and '.join(sizes)} pages"
+        if lane.tables:
+            style, bar, word = "dashed", 0.0, f"{lane.tables} rows folded"
+        elif not sizes:
+            style, bar, word = "double", 0.0, "a shared table again"
         page.add(
-            Rect(x, y, from_x - x - 8, _ROW - 4, fill="panel", stroke="ink2", bar=5),
+            Rect(x, y, from_x - x - 8, _ROW - 4, fill="panel", stroke="ink2", style=style, bar=bar),
             Text(x + 12, y + 13.5, word, bold=True),
         )
     page.add(Text(from_x, y + 13.5, f"{lane.start:#x}", mono=True))
     _strip(page, fmt, lane, strip_x, y, _STRIP)
     x = strip_x + _STRIP + 10
     words = lane_words(fmt, lane)
-    while text_width(words, 12) > page.width - x - 8 and "  " in words:
-        words = words.rsplit("  ", 1)[0]
+    while text_width(words, 12) > page.width - x - 8 and _BETWEEN in words:
+        words = words.rsplit(_BETWEEN, 1)[0]
     page.add(Text(x, y + 13.5, words))
 
 
 def _strip(page: Picture, fmt: Format, lane: Lane, x: float, y: float, width: float) -> None:
     height = _ROW - 4
+    if lane.aliases and len(lane.aliases) == len(lane.ranges):
+        page.add(Rect(x + 0.5, y + 0.5, width - 1, height - 1, fill="bg", stroke="ink2", style="double"))
+        return
     page.add(Rect(x, y, width, height, fill="panel", stroke=None))
     span = max(lane.end - lane.start, 1)
     columns = int(width)
