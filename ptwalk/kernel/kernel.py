@@ -7,7 +7,7 @@ CPU, plus the softirq context when this configuration frees tables by RCU callba
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ptwalk.arch import Format, format_named
 from ptwalk.kernel.config import KernelConfig, preset
@@ -50,6 +50,7 @@ class Kernel:
             softirq=self.config.uses_rcu_callbacks,
         )
         self.mms: list[Mm] = []
+        self._allocating: list[CpuProgram] = []
 
     def new_mm(self, name: str = "mm", *, cpumask: Sequence[int] = ()) -> Mm:
         """A new, empty address space.  `cpumask` lists the CPUs that run its threads and get its flush IPIs."""
@@ -66,8 +67,12 @@ class Kernel:
     ) -> CpuProgram:
         """One CPU that runs `code(*arguments)`, a coroutine function."""
         if self.config.preemptible:
-            return CpuProgram(name, lambda: code(*arguments), alike)  # type: ignore[arg-type,return-value]
-        return CpuProgram(name, lambda: _not_preempted(self.machine, code, arguments), alike)
+            program = CpuProgram(name, lambda: code(*arguments), alike)  # type: ignore[arg-type,return-value]
+        else:
+            program = CpuProgram(name, lambda: _not_preempted(self.machine, code, arguments), alike)
+        if getattr(code, "allocates", False):
+            self._allocating.append(program)
+        return program
 
     def program(
         self,
@@ -81,10 +86,22 @@ class Kernel:
         for mm in self.mms:
             mm.finish()
         machine = self.machine
+        for number, cpu in enumerate(cpus):
+            if any(cpu is allocating for allocating in self._allocating):
+                machine.stock(number)
         running = list(cpus)
         if any(cpu.softirq for cpu in machine.cpus):
             running.append(CpuProgram("softirq", lambda: rcu_softirq(machine), daemon=True))
         return Program(name, machine.cells, tuple(running), tuple(observers), at_end, ASSUMPTIONS)
+
+
+Code = TypeVar("Code", bound=Callable[..., Any])
+
+
+def allocates(code: Code) -> Code:
+    """Marks a coroutine function whose CPU needs a store of free frames."""
+    code.allocates = True  # type: ignore[attr-defined]
+    return code
 
 
 async def _not_preempted(machine: Machine, code: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:

@@ -108,8 +108,7 @@ def pmd_lockptr(mm: Mm, pmd: EntryPointer) -> SpinLock:
 
 def pte_lockptr(mm: Mm, pmd: EntryPointer, entry: Entry) -> SpinLock:
     """The lock of the PTE table that a loaded pmd value names: finding it already trusts that value."""
-    table = mm.machine.frame_at(entry.address or 0)
-    return lock_of_table(mm, table)
+    return lock_of_table(mm, mm.machine.table_frame(entry))
 
 
 async def pmd_lock(mm: Mm, pmd: EntryPointer) -> SpinLock:

@@ -50,6 +50,10 @@ class EntryPointer:
         """Loads the entry once; awaiting gives the decoded `Entry`.  It may be stale one step later."""
         return ReadEntry(self)
 
+    def reread(self, chain: tuple[tuple[EntryPointer, Entry], ...], *, last: bool) -> RereadEntry:
+        """Loads the entry again to see whether it still is what it was; see `RereadEntry`."""
+        return RereadEntry(self, chain, last)
+
     def write(self, value: int | Entry, *, unlinks: Frame | None = None) -> StoreEntry:
         """Stores the word with a plain store, whatever was there: a change made in between is lost."""
         return StoreEntry(self, _raw(value), unlinks)
@@ -115,6 +119,49 @@ class ReadEntry(EntryOperation):
 
     def text(self) -> str:
         return f"reads {self.pointer!r}"
+
+
+class RereadEntry(ReadEntry):
+    """The second look of a lockless walker: one load; awaiting says whether the entry is unchanged.
+
+    `chain` holds all entries the walker's conclusion rests on, with the values it saw.  Only the walker's own entry is
+    loaded; whether the whole chain held at that moment is noted in a cell that no code reads: at the `last` look
+    an observer can tell whether the conclusion was true at any moment since the page was pinned.
+    """
+
+    __slots__ = ("chain", "last")
+    kind = "reread"
+
+    def __init__(self, pointer: EntryPointer, chain: tuple[tuple[EntryPointer, Entry], ...], last: bool) -> None:
+        self.pointer = pointer
+        self.chain = chain
+        self.last = last
+
+    @property
+    def expected(self) -> int:
+        """The value this entry had when it was first loaded."""
+        return next(entry.raw for pointer, entry in self.chain if pointer is self.pointer)
+
+    def footprint(self, cpu: int) -> Footprint:
+        claim = self.pointer.machine.cpus[cpu].claim
+        reads, _ = self.pointer.loads[cpu]
+        return (*reads, claim, *(pointer.cell for pointer, _ in self.chain)), (claim,)
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        claim = self.pointer.machine.cpus[cpu].claim
+        if all(memory[pointer.cell] == entry.raw for pointer, entry in self.chain):
+            memory[claim] = 1
+        same = bool(memory[self.pointer.cell] == self.expected)
+        if self.last or not same:
+            memory[claim] = 0
+        return same
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        same: bool = yield from Operation.__await__(self)
+        return same
+
+    def text(self) -> str:
+        return f"reads {self.pointer!r} again"
 
 
 class ChangeEntry(EntryOperation):

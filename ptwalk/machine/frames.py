@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ptwalk.machine.machine import Machine
 
 # Values of a link cell.
+PAGES = ("anon", "file", "huge")
 LINKED, PRIVATE, UNLINKED, DEPOSITED = "linked", "private", "unlinked", "deposited"
 
 
@@ -40,7 +41,7 @@ class Frame:
     """One page frame: an immutable name for its cells.  What happens to it is in the memory vector."""
 
     __slots__ = (
-        "machine", "number", "pa", "name", "life", "link", "owner", "contents", "entry_cells",
+        "machine", "number", "pa", "name", "life", "link", "owner", "contents", "entry_cells", "huge",
         "_pointers", "_lock", "_folio",
     )  # fmt: skip
 
@@ -48,6 +49,7 @@ class Frame:
         self.machine = machine
         self.number = number
         self.pa = pa
+        self.huge = False
         self.name = f"frame {number}" if number >= 0 else f"frame at {pa:#x}"
         self.life = machine.cells.add(f"{self.name}: life", life)
         self.link = machine.cells.add(f"{self.name}: link", link)
@@ -92,7 +94,8 @@ class Frame:
     def folio(self) -> Folio:
         """Reference count, mapping count, dirty flag and page lock of a data page."""
         if self._folio is None:
-            self._folio = Folio(self)
+            mapped = self.machine.cells.registered[self.life].initial.state == "page"  # type: ignore[union-attr,attr-defined]
+            self._folio = Folio(self, 1, int(mapped))
         return self._folio
 
     def life_in(self, memory: list[Any]) -> Life:
@@ -158,8 +161,8 @@ class AllocateFrame(Operation):
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
         for frame in self.machine.cpus[cpu].store:
-            if memory[frame.life].state == "free":
-                state = "page" if self.level in ("anon", "file") else "table"
+            if memory[frame.life].state == "free" and frame.huge == (self.level == "huge"):
+                state = "page" if self.level in PAGES else "table"
                 memory[frame.life] = Life(state, 1, self.level)
                 memory[frame.link] = PRIVATE
                 memory[frame.owner] = cpu + 1
@@ -173,7 +176,7 @@ class AllocateFrame(Operation):
         return self.machine.frame(number)
 
     def text(self) -> str:
-        return "allocates a page" if self.level in ("anon", "file") else f"allocates a {self.level} table"
+        return f"allocates a page ({self.level})" if self.level in PAGES else f"allocates a {self.level} table"
 
 
 class FreeFrame(FrameOperation):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptwalk.arch import Entry, EntryState, Format, Level, format_named
-from ptwalk.errors import MissingMemory, PtwalkError
+from ptwalk.errors import MissingMemory
 from ptwalk.machine.cells import Cells
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.frames import LINKED, PRIVATE, Frame, Life
@@ -60,24 +60,27 @@ class Machine:
 
     # ---- frames ----
 
-    def new_frame(self, kind: str, state: str = "table", link: str = LINKED) -> Frame:
+    def new_frame(self, kind: str, state: str = "table", link: str = LINKED, *, huge: bool = False) -> Frame:
         """A frame for the initial state: a table of level `kind`, or a page of kind anon, file or huge."""
+        huge = huge or kind == "huge"
         number = self._next
         self._next += 1
         pa = (FIRST_FRAME + number) << self.format.page_shift
-        if kind == "huge":
-            pa = FIRST_HUGE + self._next_huge * self.format.level("pmd").size
+        if huge:
+            pa = FIRST_HUGE + self._next_huge * self.format.levels[-2].size
             self._next_huge += 1
         frame = Frame(self, number, pa, Life(state, 0 if state == "free" else 1, kind), link)
+        frame.huge = huge
         self._frames[pa] = self._by_number[number] = frame
-        if state in ("table", "free"):
+        if state == "table" or (state == "free" and not huge):
             self._tables = (*self._tables, frame)
         return frame
 
     def stock(self, cpu: int) -> None:
         """Gives a CPU its store of free frames; only CPUs that allocate need one."""
         if not self.cpus[cpu].store:
-            self.cpus[cpu].store = tuple(self.new_frame("", "free", PRIVATE) for _ in range(self._store))
+            small = [self.new_frame("", "free", PRIVATE) for _ in range(self._store)]
+            self.cpus[cpu].store = (*small, self.new_frame("", "free", PRIVATE, huge=True))
 
     def frame(self, number: int) -> Frame:
         """The frame with that number."""
@@ -113,16 +116,18 @@ class Machine:
             return None
         return self.frame_at(entry.address)
 
+    def table_frame(self, entry: Entry) -> Frame:
+        """The frame that an upper entry names when its bits are taken for a table pointer, table or not.
+
+        An empty entry names physical page 0, as it does in C.
+        """
+        pa = entry.address if entry.state is EntryState.TABLE else None
+        return self.frame_at(self.format.table_address(entry.raw) if pa is None else pa)
+
     def table_entry(self, entry: Entry, va: int) -> EntryPointer:
-        """The pointer to the entry for `va` in the table that an upper entry names, table or not."""
-        levels = self.format.levels
-        below = levels[entry.level.depth + 1]
-        if entry.address is None:
-            raise PtwalkError(
-                f"the code follows a {entry.level.name} entry that holds no address ({entry.sentence});"
-                " test that it is a table before going down"
-            )
-        return self.frame_at(entry.address).entry(self.format.index(va, below), below.name)
+        """The pointer to the entry for `va` in the table that an upper entry names."""
+        below = self.format.levels[entry.level.depth + 1]
+        return self.table_frame(entry).entry(self.format.index(va, below), below.name)
 
     # ---- looking at memory from outside ----
 

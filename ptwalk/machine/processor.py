@@ -34,7 +34,7 @@ SECTION = 0x100
 class Cpu:
     """The cells of one CPU, and its store of free frames."""
 
-    __slots__ = ("index", "irq", "rcu", "held", "tlb", "walking", "store", "preemptible", "softirq")
+    __slots__ = ("index", "irq", "rcu", "held", "tlb", "walking", "store", "preemptible", "softirq", "claim")
 
     def __init__(self, machine: Machine, index: int, *, user: bool, preemptible: bool, softirq: bool) -> None:
         def add(role: str, initial: Hashable) -> int:
@@ -46,6 +46,7 @@ class Cpu:
         self.irq = add("interrupts", 1)
         self.rcu = add("rcu", 0)
         self.held = add("held locks", ())
+        self.claim = add("what it concluded held", 0)  # see RereadEntry
         self.tlb = add("tlb", ()) if user else -1
         self.walking = add("hardware walk", 0) if user else -1
         self.store: tuple[Frame, ...] = ()
