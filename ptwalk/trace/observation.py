@@ -100,7 +100,9 @@ class Observation:
     @property
     def stores(self) -> bool:
         """Whether software stored into an entry."""
-        return self.kind in ("write", "clear", "xchg", "rmw") or (self.kind == "cmpxchg" and bool(self.result))
+        return self.kind in ("write", "clear", "xchg", "rmw") or (
+            self.kind == "cmpxchg" and bool(self.result)
+        )
 
     @property
     def entry_before(self) -> Entry | None:

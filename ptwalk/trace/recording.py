@@ -23,6 +23,7 @@ class TimelineWriter:
         self.header = header
         self._before: dict[str, Json] = {}
         self._touched: dict[str, Json] = {}
+        self._cleared: set[str] = set()
         self._base: dict[str, Json] | None = None
         self._events: list[Event] = []
         self._sources: dict[tuple[str, str, int], int] = {}
@@ -86,21 +87,30 @@ class TimelineWriter:
         while f"{head}s.{depth}" in self._before:
             self._touched[f"{head}s.{depth}"] = None
             depth += 1
-        fields: dict[str, Json] = {"op": next}
-        if label and label != next:
-            fields["label"] = label
-        self._touched[head + "next"] = None if next is None else fields
+        short: Json = next if not label or label == next else {"op": next, "label": label}
+        self._touched[head + "next"] = short
         self._touched[head + "state"] = state
         self._touched[head + "blocked"] = None if blocked is None else dict(blocked)
         self._touched[head + "irq"] = None if irq else False
         self._touched[head + "rcu"] = rcu or None
         self._touched[head + "tlb"] = list(tlb) or None
         wanted = {f"{head}v.{local.depth}.{local.name}": local.to_json() for local in values}
-        prefix = head + "v."
+        self._take_away(head + "v.", wanted)
+        self._touched.update(wanted)
+
+    def _take_away(self, prefix: str, wanted: Mapping[str, Json]) -> None:
+        """Locals that are gone: one by one, or all of a call depth at once when several went."""
+        gone: dict[str, list[str]] = {}
         for key in self._before:
             if key.startswith(prefix) and key not in wanted:
-                self._touched[key] = None
-        self._touched.update(wanted)
+                gone.setdefault(key[: key.index(".", len(prefix)) + 1], []).append(key)
+        for depth, keys in gone.items():
+            stays = [key for key in wanted if key.startswith(depth)]
+            if len(keys) > 1 + 3 * len(stays):
+                self._touched[depth + "*"] = None
+                self._cleared.add(depth)
+            else:
+                self._touched.update(dict.fromkeys(keys))
 
     def begin(self) -> None:
         """Take what was put so far as the state before the first step."""
@@ -126,15 +136,17 @@ class TimelineWriter:
             self.begin()
         changes: Changes = {}
         for key, value in self._touched.items():
-            if self._before.get(key) != value:
+            again = any(key.startswith(depth) for depth in self._cleared)
+            if again or self._before.get(key) != value:
                 changes[key] = value
         self._touched = {}
+        self._cleared = set()
         before = Snapshot(self._before) if not consequences else Snapshot(dict(self._before))
-        expected = before.fields(f"c{cpu}.next").get("op")
+        expected = before.fields(f"c{cpu}.next").get("op") or before[f"c{cpu}.next"]
         apply(self._before, changes)
         said = list(say)
         if consequences:
-            said += _consequences(before, Snapshot(self._before), changes, len(self.header.cpus))
+            said += _consequences(before, Snapshot(self._before), changes, cpu, len(self.header.cpus))
         event = Event(
             cpu,
             kind,
@@ -182,7 +194,7 @@ class TimelineWriter:
         )
 
 
-def _consequences(before: Snapshot, after: Snapshot, changes: Changes, cpus: int) -> list[Said]:
+def _consequences(before: Snapshot, after: Snapshot, changes: Changes, actor: int, cpus: int) -> list[Said]:
     """What a step's changes mean for frames, and for the CPUs that point into them."""
     said: list[Said] = []
     for key in changes:
@@ -196,6 +208,6 @@ def _consequences(before: Snapshot, after: Snapshot, changes: Changes, cpus: int
         if after.fields(key).get("kind", "table") == "table":
             said.append((f"frame.{now}", params))
         for cpu in range(cpus):
-            if now in ("unlinked", "freed", "deposited") and after.points_into(cpu, frame):
+            if cpu != actor and now in ("unlinked", "freed", "deposited") and after.points_into(cpu, frame):
                 said.append(("bad.stale" if now != "freed" else "bad.dangling", {"who": cpu, "frame": frame}))
     return said

@@ -101,7 +101,18 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values, with the names of the fields as keys."""
         value: dict[str, Any] = {"type": "report"}
-        for name in ("sanitizer", "title", "happened", "rule", "cause", "cpu", "entry", "address", "where", "replay"):
+        for name in (
+            "sanitizer",
+            "title",
+            "happened",
+            "rule",
+            "cause",
+            "cpu",
+            "entry",
+            "address",
+            "where",
+            "replay",
+        ):
             value[name] = getattr(self, name)
         value["frames"] = [{n: getattr(frame, n) for n in frame.__slots__} for frame in self.frames]
         value["held"] = [{n: getattr(lock, n) for n in lock.__slots__} for lock in self.held]
@@ -128,13 +139,22 @@ def describe_frame(frame: FrameSeen) -> str:
         return f"{words}, was a {what} (generation {frame.generation})"
     if frame.state == "free":
         return "never allocated"
-    place = {"unlinked": "UNLINKED ", "deposited": "DEPOSITED ", "private": "not yet linked "}.get(frame.link, "")
+    place = {"unlinked": "UNLINKED ", "deposited": "DEPOSITED ", "private": "not yet linked "}.get(
+        frame.link, ""
+    )
     owner = f", in the hands of CPU{frame.owner}" if frame.owner is not None else ""
     return f"{place}{what}{owner}"
 
 
 def report_on(
-    seen: Observation, sanitizer: str, title: str, happened: str, *, rule: str, cause: str, frames: Sequence[FrameSeen] = ()
+    seen: Observation,
+    sanitizer: str,
+    title: str,
+    happened: str,
+    *,
+    rule: str,
+    cause: str,
+    frames: Sequence[FrameSeen] = (),
 ) -> Report:
     """A report of the step `seen`, with the entry, the frames and the locks that it shows."""
     entry = ""
@@ -142,7 +162,9 @@ def report_on(
     if seen.frame is not None and seen.index >= 0:
         address = seen.frame.pa + 8 * seen.index
         before = seen.entry_before
-        entry = f"{seen.level}[{seen.index}] = {before.raw:#x}, {before.sentence}" if before is not None else ""
+        entry = (
+            f"{seen.level}[{seen.index}] = {before.raw:#x}, {before.sentence}" if before is not None else ""
+        )
     shown = tuple(frames) or ((seen.frame,) if seen.frame is not None else ())
     return Report(sanitizer, title, happened, rule, cause, seen.cpu, shown, seen.held, entry, address)
 
@@ -168,5 +190,18 @@ def _story(steps: Sequence[ReportStep], cpu: int, frames: set[int]) -> tuple[Rep
 
 
 _TELLING = frozenset(
-    ("clear", "xchg", "write", "free", "put_page", "reuse", "queue_free", "deposit", "call_rcu", "flush", "rmw", "hardware")
+    (
+        "clear",
+        "xchg",
+        "write",
+        "free",
+        "put_page",
+        "reuse",
+        "queue_free",
+        "deposit",
+        "call_rcu",
+        "flush",
+        "rmw",
+        "hardware",
+    )
 )

@@ -157,7 +157,9 @@ class Local:
     lock: str = ""
 
     def to_json(self) -> Json:
-        """The local as JSON; what is empty is left out."""
+        """The local as JSON: a plain text as it is, else a mapping without what is empty."""
+        if self.text and not (self.at or self.source or self.lock or self.to is not None):
+            return self.text
         out: dict[str, Json] = {}
         for name, value in (("text", self.text), ("at", self.at), ("from", self.source), ("lock", self.lock)):
             if value:
@@ -230,9 +232,9 @@ class Snapshot:
         """The local values of a CPU as (depth, name, fields), in the order they were first seen."""
         prefix = f"c{cpu}.v."
         for key, value in self.values.items():
-            if key.startswith(prefix) and isinstance(value, dict):
+            if key.startswith(prefix) and value is not None:
                 depth, _, name = key[len(prefix) :].partition(".")
-                yield int(depth), name, value
+                yield int(depth), name, value if isinstance(value, dict) else {"text": value}
 
     def points_into(self, cpu: int, frame: int) -> bool:
         """Whether a local value of the CPU leads to, or points into, this frame."""
@@ -250,9 +252,15 @@ class Snapshot:
 
 
 def apply(values: dict[str, Json], changes: Mapping[str, Json]) -> None:
-    """Change `values` in place: None takes a key away, anything else replaces its value."""
+    """Change `values` in place, in order: None takes a key away, anything else replaces its value.
+
+    A key that ends in `.*` takes all keys away that begin so.
+    """
     for key, value in changes.items():
-        if value is None:
+        if key.endswith(".*"):
+            for old in [old for old in values if old.startswith(key[:-1])]:
+                del values[old]
+        elif value is None:
             values.pop(key, None)
         else:
             values[key] = value

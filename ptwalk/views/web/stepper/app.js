@@ -211,8 +211,7 @@ export class Stepper {
     const out = [];
     for (let n = 1; n <= run.length; n++) {
       const step = run.steps[n - 1];
-      const next = run.at(n - 1).get(`c${step.cpu}.next`);
-      out.push({ parts: words.sentences(run, step, run.at(n)), op: step.op || (next && next.op) || step.label });
+      out.push({ parts: words.sentences(run, step, run.at(n)), op: step.done });
     }
     return out;
   }

@@ -1,7 +1,7 @@
 // The CPUs: a lane each, with its source, what it believes beside what is true, and its next step on a button.
 
 import { h, classes } from "./dom.js";
-import { heldBy, hues, stackOf } from "./meaning.js";
+import { heldBy, hues, nextOf, stackOf } from "./meaning.js";
 import { codeView } from "./code.js";
 import { tag, hueClass } from "./tags.js";
 import { lockName } from "./words.js";
@@ -105,7 +105,7 @@ function goView(ctx, cpu) {
   const status = ctx.state.get(`c${cpu}.state`) || "ready";
   if (ctx.fatal && (ctx.run.report.cpu === cpu || status === "stopped")) return h("span", { class: "end bad" }, words.ui("stopped"));
   if (status === "finished" || status === "stopped") return h("span", { class: "end mut" }, words.ui(status === "finished" ? "finished" : "stopped"));
-  const next = ctx.state.get(`c${cpu}.next`);
+  const next = nextOf(ctx.state, cpu);
   const op = next ? next.label || next.op : "";
   const blocked = status === "blocked";
   const text = blocked ? words.ui("blocked", { lock: blockedText(ctx, cpu) }) : words.ui("cpu_step", { op });

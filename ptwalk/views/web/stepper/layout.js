@@ -34,7 +34,7 @@ function survey(run) {
     else if (/^e\d/.test(key)) {
       matter(key.slice(1), step ? 3 : 1);
       if (step) changed.add(Number(key.slice(1).split(".")[0]));
-    } else if (key.includes(".v.")) {
+    } else if (key.includes(".v.") && value !== null) {
       if (value.at) matter(value.at, 2);
       if (value.from) matter(value.from, 2);
     }

@@ -9,7 +9,7 @@ export function localsOf(state, cpu) {
     if (!key.startsWith(prefix)) continue;
     const rest = key.slice(prefix.length);
     const dot = rest.indexOf(".");
-    found.push({ depth: Number(rest.slice(0, dot)), name: rest.slice(dot + 1), value });
+    found.push({ depth: Number(rest.slice(0, dot)), name: rest.slice(dot + 1), value: typeof value === "string" ? { text: value } : value });
   }
   return found.sort((a, b) => b.depth - a.depth);
 }
@@ -25,10 +25,9 @@ export function stackOf(state, cpu) {
 export function standing(state, frame, generation) {
   const value = state.get(`f${frame}`);
   if (!value) return "live";
-  if ((value.generation || 0) !== (generation || 0) && generation !== undefined) return "dangling";
+  if ((value.generation || 0) !== (generation || 0)) return "dangling";
   if (value.state === "unlinked" || value.state === "deposited") return "stale";
   if (value.state === "freed") return "dangling";
-  if (value.state === "data" && value.kind !== "page" && !generation) return "dangling";
   return "live";
 }
 
@@ -39,11 +38,12 @@ export function standing(state, frame, generation) {
 export function truth(state, local) {
   const value = local.value;
   const into = value.at ? Number(value.at.split(".")[0]) : value.to;
-  const status = into === undefined ? "live" : standing(state, into, value.to === undefined ? undefined : value.generation || 0);
+  const status = into === undefined ? "live" : standing(state, into, value.generation);
   if (value.from) {
     const entry = state.get(`e${value.from}`);
     const home = Number(value.from.split(".")[0]);
-    const homeGone = standing(state, home) !== "live";
+    const homeNow = state.get(`f${home}`);
+    const homeGone = Boolean(homeNow) && homeNow.state !== "live";
     const moved = value.to !== undefined && (!entry || entry.to !== value.to);
     return { frame: into, status, false: moved || homeGone || status !== "live", entry: entry || null, homeGone };
   }
@@ -93,6 +93,12 @@ export function touched(step) {
   if (first && first.entry !== undefined) keys.add(`e${first.entry}`);
   if (first && first.lock !== undefined) keys.add(`l:${first.lock}`);
   return keys;
+}
+
+/** What a CPU does next, as {op, label}; null if it has ended. */
+export function nextOf(state, cpu) {
+  const next = state.get(`c${cpu}.next`);
+  return next === undefined ? null : typeof next === "string" ? { op: next } : next;
 }
 
 /** Which two CPUs have the two hues: those of the report, else the first two. */

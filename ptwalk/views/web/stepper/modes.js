@@ -18,8 +18,7 @@ export function questionFor(ctx, n) {
   const before = run.at(n - 1);
   const after = run.at(n);
   const lies = (state) => falseBeliefs(state, run.cpus.length).length;
-  const next = before.get(`c${step.cpu}.next`);
-  const lead = words.ui("predict_question", { n, who: run.cpus[step.cpu].name, op: step.op || (next && next.op) || step.label });
+  const lead = words.ui("predict_question", { n, who: run.cpus[step.cpu].name, op: step.done });
   if (lies(after) > lies(before) || (n % 5 === 0 && lies(after) === 0 && lies(before) === 0 && run.length > 5)) {
     const right = lies(after) > lies(before) ? 1 : 0;
     return { n, question: `${lead} ${words.ui("predict_belief")}`, answers: [words.ui("predict_yes"), words.ui("predict_no")], right };

@@ -5,11 +5,14 @@ const EVERY = 64; // steps between two checkpoints: a step is then at most this 
 
 /** @typedef {Map<string, any>} State  the flat state of docs/trace-schema.md, by key */
 
-function applyChanges(state, changes) {
+/** Change a state in place; a key that ends in `.*` takes all keys away that begin so. */
+export function applyChanges(state, changes) {
   if (!changes) return;
   for (const key of Object.keys(changes)) {
     const value = changes[key];
-    if (value === null) state.delete(key);
+    if (key.endsWith(".*")) {
+      for (const old of [...state.keys()]) if (old.startsWith(key.slice(0, -1))) state.delete(old);
+    } else if (value === null) state.delete(key);
     else state.set(key, value);
   }
 }
@@ -27,6 +30,7 @@ export class Run {
     /** Counts changes, so that what was derived from the run can be kept until it grows. */
     this.version = 0;
     this.marks = [new Map(Object.entries(timeline.base))];
+    this.nameSteps(0);
   }
 
   get length() {
@@ -50,6 +54,21 @@ export class Run {
     return state;
   }
 
+  /** Note in each step from `from` on what was done: what the CPU's `next` said before, unless the step says. */
+  nameSteps(from) {
+    const state = this.at(from);
+    const next = this.cpus.map((_, cpu) => state.get(`c${cpu}.next`));
+    for (let i = from; i < this.steps.length; i++) {
+      const step = this.steps[i];
+      const said = next[step.cpu];
+      step.done = step.op || (said && (said.op || said)) || step.label;
+      for (const [key, value] of Object.entries(step.set || {})) {
+        const match = /^c(\d+)\.next$/.exec(key);
+        if (match) next[Number(match[1])] = value;
+      }
+    }
+  }
+
   /** Which CPU took each of the first `n` steps. @param {number} [n] */
   choices(n = this.length) {
     return this.steps.slice(0, n).map((step) => step.cpu);
@@ -65,6 +84,7 @@ export class Run {
     this.marks.length = Math.min(this.marks.length, Math.floor(update.keep / EVERY) + 1);
     if (update.sources) this.sources = this.sources.slice(0, update.sources_from).concat(update.sources);
     if (update.locks) this.locks = this.locks.slice(0, update.locks_from).concat(update.locks);
+    this.nameSteps(update.keep);
     this.report = update.report || null;
     if (update.verdict !== undefined) this.verdict = update.verdict;
     this.version += 1;
@@ -85,13 +105,13 @@ export class Run {
   }
 }
 
-/** A schedule as one line: "0*3 1*13 0". @param {number[]} choices */
+/** A schedule as one line: "0x3 1x13 0x1". @param {number[]} choices */
 export function scheduleLine(choices) {
   const parts = [];
   for (let i = 0; i < choices.length; ) {
     let j = i;
     while (j < choices.length && choices[j] === choices[i]) j++;
-    parts.push(j - i === 1 ? `${choices[i]}` : `${choices[i]}*${j - i}`);
+    parts.push(`${choices[i]}x${j - i}`);
     i = j;
   }
   return parts.join(" ");
@@ -101,9 +121,10 @@ export function scheduleLine(choices) {
 export function parseSchedule(line) {
   const choices = [];
   const words = line.trim().split(/\s+/);
-  if (words.length && !/^\d+(\*\d+)?$/.test(words[0])) words.shift();
+  if (words.length && !/^\d/.test(words[0])) words.shift();
+  if (words.length === 1 && /^\d{2,}$/.test(words[0])) return [...words[0]].map(Number);
   for (const word of words) {
-    const match = /^(\d+)(?:\*(\d+))?$/.exec(word);
+    const match = /^(\d+)(?:[x*](\d+))?(?::[^\s@]+)?(?:@\d+)?$/.exec(word);
     if (!match) return null;
     const times = match[2] === undefined ? 1 : Number(match[2]);
     if (times > 100000) return null;

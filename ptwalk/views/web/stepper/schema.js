@@ -30,9 +30,10 @@ function valueProblem(key, value) {
   if (/^c\d+\.s\.\d+$/.test(key)) {
     return Array.isArray(value) && value.length === 2 && value.every(isCount) ? "" : `${key} is no place in a source`;
   }
-  if (/^c\d+\.v\.\d+\../.test(key)) return isObject(value) ? "" : `${key} is no local value`;
+  if (/^c\d+\.v\.\d+\../.test(key)) return isObject(value) || typeof value === "string" ? "" : `${key} is no local value`;
   if (/^c\d+\.state$/.test(key)) return CPU_STATES.has(value) ? "" : `${key} is no state of a CPU`;
-  if (/^c\d+\.(next|blocked)$/.test(key)) return isObject(value) ? "" : `${key} is damaged`;
+  if (/^c\d+\.next$/.test(key)) return isObject(value) || typeof value === "string" ? "" : `${key} is damaged`;
+  if (/^c\d+\.blocked$/.test(key)) return isObject(value) ? "" : `${key} is damaged`;
   if (/^c\d+\.irq$/.test(key)) return typeof value === "boolean" ? "" : `${key} is damaged`;
   if (/^c\d+\.rcu$/.test(key)) return isCount(value) ? "" : `${key} is damaged`;
   if (/^c\d+\.tlb$/.test(key)) return Array.isArray(value) && value.every(isObject) ? "" : `${key} is damaged`;

@@ -2,6 +2,7 @@
 // Read off a whole run once; the timeline cuts them at the current step.
 
 import { holdsPointer } from "./meaning.js";
+import { applyChanges } from "./run.js";
 
 /**
  * @typedef {{from: number, to: number}} Span  first step in which it holds, last step in which it holds
@@ -80,10 +81,7 @@ function beliefSpans(run, frames) {
     if (n > 0) {
       const set = run.steps[n - 1].set || {};
       const keys = Object.keys(set);
-      for (const key of keys) {
-        if (set[key] === null) state.delete(key);
-        else state.set(key, set[key]);
-      }
+      applyChanges(state, set);
       if (!keys.some((key) => /^(f|e)\d|^c\d+\.v\./.test(key))) continue;
     }
     for (const frame of frames) {

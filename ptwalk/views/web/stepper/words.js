@@ -34,6 +34,7 @@ export class Words {
     const parts = [];
     for (const [key, params] of step.say) {
       const named = naming(this, run, state, step.cpu, params || {});
+      if (key === "op") named.op = step.done;
       const template = this.catalogue.say[key] ?? (named.text ? "{cpu}: {text}" : key);
       fill(template, named)
         .split("|")

@@ -1,0 +1,86 @@
+"""The violation of a recorded run, as the timeline tells it.
+
+Storey 2 (machine).  What an observer found is put into the words of the timeline: which step, which frame,
+which entry or lock, and the story of that frame, read off the steps before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ptwalk.machine.entries import EntryOperation
+from ptwalk.machine.frames import Frame
+from ptwalk.machine.locks import LockOperation
+from ptwalk.machine.operation import Operation
+from ptwalk.trace.snapshot import Json
+from ptwalk.trace.timeline import Timeline
+
+
+def report_json(
+    timeline: Timeline, found: Any, cpu: int, operation: Operation, number: Callable[[Frame], int]
+) -> dict[str, Json]:
+    """The report of the last step; `found` is what an observer or the machine said, None for a deadlock."""
+    out: dict[str, Json] = {"step": len(timeline), "cpu": cpu}
+    if found is None:
+        return out | {
+            "kind": "deadlock",
+            "title": "Deadlock",
+            "text": "Every CPU waits for another one.",
+            "word": "deadlock",
+        }
+    title = str(getattr(found, "title", "") or str(found).split("\n", 1)[0])
+    out |= {"kind": title, "title": title[:1].upper() + title[1:]}
+    out["word"] = title.split()[0]
+    if rule := getattr(found, "rule", ""):
+        out["rule"] = str(rule)
+    if cause := getattr(found, "cause", ""):
+        out["cause"] = str(cause)
+    frame = _frame(found, operation, number)
+    if frame is not None:
+        out["frame"] = frame
+    if isinstance(operation, EntryOperation):
+        out["where"] = f"{number(operation.pointer.frame)}.{operation.pointer.index}"
+    elif isinstance(operation, LockOperation) and operation.lock.frame is not None:
+        out["where"] = f"{number(operation.lock.frame)}.lock"
+    happened = str(getattr(found, "happened", "") or "")
+    story, other = _story(timeline, frame, cpu)
+    out["text"] = " ".join(part for part in (happened, story) if part)
+    if other is not None:
+        out["other"] = other
+    return out
+
+
+def _frame(found: Any, operation: Operation, number: Callable[[Frame], int]) -> int | None:
+    for seen in getattr(found, "frames", ()):
+        return int(seen.number)
+    if isinstance(operation, EntryOperation):
+        return number(operation.pointer.frame)
+    if isinstance(operation, LockOperation) and operation.lock.frame is not None:
+        return number(operation.lock.frame)
+    return None
+
+
+def _story(timeline: Timeline, frame: int | None, cpu: int) -> tuple[str, int | None]:
+    """ "CPU 0 got frame 7 at step 3; unlinked at 10, freed at 14." and the other CPU of the conflict."""
+    if frame is None:
+        return "", None
+    got = 0
+    turns: list[str] = []
+    other: int | None = None
+    state = str(dict(timeline.base).get(f"f{frame}") and timeline.at(0).frame_state(frame))
+    for step, event in enumerate(timeline.events[:-1], 1):
+        for _, params in event.say:
+            if event.cpu == cpu and params.get("to") == frame:
+                got = step
+        value = event.changes.get(f"f{frame}")
+        if isinstance(value, dict) and value.get("state") != state:
+            state = str(value["state"])
+            if state != "live":
+                turns.append(f"{'reused' if state == 'data' else state} at {step}")
+            if event.cpu != cpu:
+                other = event.cpu
+    if not got and not turns:
+        return "", other
+    first = f"CPU {cpu} got frame {frame} at step {got}" if got else f"frame {frame} was"
+    return (first + ("; " if got and turns else " " if turns else "") + ", ".join(turns) + "."), other
