@@ -1,4 +1,7 @@
-"""Source of notebooks/00_start_here.ipynb."""
+"""Source of notebooks/00_start_here.ipynb.
+
+The part `one-minute` is the place for the race of the storyboard, once a notebook can play one.
+"""
 
 # ruff: noqa: E402
 
@@ -65,18 +68,15 @@ which entry to read in each table.
 
 Follow the arrows in the picture: four tables, four entries, then a place in real memory.
 
-**Play.** Put another address into the cell and run it again:
-
-| address | what the program has there |
-| --- | --- |
-| `0x401000` | its own code |
-| `0x7fc0ed000000` | a large page: look how many tables it takes |
-| `0x7ffdea190000` | somewhere in its stack |
-| `0x1234567000` | nothing at all |
+**Play.** Below is the same picture, made to be played with. Pick a place of the program, or type an
+address. Look for three things: a walk that needs fewer tables (`hugetlb`), one that ends in a fault, and
+the program's stack.
 """
 
 # %% play
-machine.walk(0x7FC0ED000000)
+from ptwalk.views.explorers import walk_explorer
+
+walk_explorer(machine, 0x4D1000)
 
 # %% [markdown] why
 """

@@ -152,8 +152,19 @@ machine.walk(0x7FC0EDB53000)
 
 # %% [markdown] your-turn
 """
-That is the same walk, done by the library. Put in an address of your own, from the list in part 1.
+That is the same walk, done by the library.
 
+**Play.** Pick a place of the process below, or type an address of your own. Move an index up and down:
+which part of the address changes?
+"""
+
+# %% play-walk
+from ptwalk.views.explorers import entry_explorer, walk_explorer
+
+walk_explorer(machine, 0x7FC0EDB53000)
+
+# %% [markdown] huge-pages
+"""
 ## 3. Huge pages
 
 A walk may end early. If bit 7 of a pmd entry is set, that entry maps a page of 2 MiB itself, and there is
@@ -260,13 +271,12 @@ shows:
 | migration | 0 | the page is being moved: wait |
 | marker | 0 | no page; a note that Linux left for itself |
 
-**Play.** Flip bits of the PROT_NONE entry. What does the hardware say, what does Linux? Flip bit 0, then
-bit 8.
+**Play.** Flip bits of the PROT_NONE entry. What does the hardware say, what does Linux? First clear bit 8.
+Then set it again, and set bit 0.
 """
 
 # %% flip
-flipped = hidden.raw ^ 1 << 8
-machine.format.decode(flipped, "pte").sentence
+entry_explorer(hidden)
 
 # %% [markdown] rights
 """
@@ -279,7 +289,17 @@ This process has two roots. While it runs, the processor uses one that knows alm
 When it enters the kernel, the processor changes to another. (That is page-table isolation, a defence
 against Meltdown.) Below is the program's own code, seen from both.
 
-**Predict.** Same frame? May both run it?
+**Predict.** Same frame? And may code run from there in both views?
+
+<details><summary>Same frame, both may run it</summary>
+The frame is the same. For the rights look at the very first entry of the second walk: NX.
+</details>
+<details><summary>Same frame, only the process's own view may run it</summary>
+Yes. One bit at the top of the kernel's view forbids it for all that is below.
+</details>
+<details><summary>Different frames</summary>
+A second root costs one page. A second copy of all memory would cost all memory.
+</details>
 """
 
 # %% two-roots
@@ -336,7 +356,14 @@ The shape is the same: four levels, nine bits each. What differs:
 - **The accessed bit is AF.** Where it is clear, this processor faults, so that Linux can note the use
   itself.
 
-**Predict.** This page is part of 64 KiB that belong together. Is that one entry, or sixteen?
+**Predict.** This page is part of 64 KiB that belong together. How many entries is that?
+
+<details><summary>One</summary>
+No level has an entry for 64 KiB: with pages of 4 KiB the sizes are 4 KiB, 2 MiB and 1 GiB.
+</details>
+<details><summary>Sixteen</summary>
+Yes, sixteen entries that say of themselves that they belong together.
+</details>
 """
 
 # %% contiguous
@@ -368,6 +395,15 @@ for name in ("x86-64-4level", "x86-64-5level", "arm64-16k-47", "arm64-64k-42"):
 The numbers are bits of the address. A bigger page makes bigger tables, so fewer levels do. arm64 with pages
 of 64 KiB has 8,192 entries in a table.
 
+**Play.** The same 64 bits mean other things in other formats. Choose an architecture, a page size and a
+level.
+"""
+
+# %% play-formats
+entry_explorer(0x00F8_0000_4222_0F43, format="arm64-4k-48")
+
+# %% [markdown] boxes
+"""
 ## In the real kernel
 
 - What counts as present: `pte_present()`, `pmd_present()`, `pte_none()` in
