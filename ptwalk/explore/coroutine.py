@@ -19,13 +19,15 @@ from typing import Any
 from ptwalk.machine.operation import Operation, OutsideSimulation, Violation, unawaited
 from ptwalk.trace.verdict import Finding
 
-# Source lines that may run between two operations before the code counts as looping without one.  Each prefix
-# is run once, so the search can afford to watch every line.
-LINES_BETWEEN_OPERATIONS = 100_000
+# Instructions that may run between two operations before the code counts as looping without one.  Each prefix
+# is run once, so the search can afford to watch.  Lines would not do: CPython 3.11 reports none for a loop that
+# is written on a single line.
+INSTRUCTIONS_BETWEEN_OPERATIONS = 400_000
 
 Frame = tuple[str, int, str]  # file, line, function
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
+_STANDARD_LIBRARY = str(Path(inspect.__file__).resolve().parent)
 _AWAIT_CODE = Operation.__await__.__code__
 
 
@@ -44,10 +46,29 @@ class Pause:
     finding: Finding | None = None
 
 
+def _watch() -> Callable[[types.FrameType, str, Any], Any]:
+    # A trace function that stops code which goes on and on.  Frames of this package are counted by calls only.
+    left = INSTRUCTIONS_BETWEEN_OPERATIONS
+
+    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
+        if event == "call":
+            if frame.f_code.co_filename.startswith(_PACKAGE):
+                return None
+            frame.f_trace_opcodes = True
+            frame.f_trace_lines = False
+        return watch
+
+    return watch
+
+
 def place(frames: tuple[Frame, ...]) -> tuple[str, int]:
-    """(file, line) a reader should look at: the innermost frame outside of this package, else the innermost."""
+    """(file, line) a reader should look at: the innermost frame that is neither ptwalk nor Python itself."""
     for file, line, _ in reversed(frames):
-        if not file.startswith(_PACKAGE):
+        if not file.startswith((_PACKAGE, _STANDARD_LIBRARY)):
             return file, line
     return frames[-1][:2] if frames else ("", 0)
 
@@ -81,7 +102,7 @@ def _note_unawaited(coroutine: Any) -> None:
             _warn_unawaited(coroutine)
         return
     frame = sys._getframe(1)
-    notes.append((coroutine.__qualname__ + "()", frame.f_code.co_filename, frame.f_lineno))
+    notes.append((f"a call of {coroutine.__name__}()", frame.f_code.co_filename, frame.f_lineno))
 
 
 def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int]) -> Pause:
@@ -90,15 +111,6 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     `describe` is (CPU number, CPU name, steps it has taken), for the words of a finding.
     """
     cpu, name, step = describe
-    left = LINES_BETWEEN_OPERATIONS
-
-    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
-        return watch
-
     def found(kind: str, text: str, file: str, line: int) -> Finding:
         where = f" (line {line} of {Path(file).name})" if line else ""
         return Finding(kind, f"CPU {cpu} ({name}) {text}{where}", cpu, file, line, step)
@@ -111,7 +123,7 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     operation: Operation | None = None
     frames: tuple[Frame, ...] = ()
     try:
-        sys.settrace(watch)
+        sys.settrace(_watch())
         try:
             value = resume()
         finally:
@@ -137,8 +149,10 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
         unawaited.notes = outer_notes
     if notes and (finding is None or finding.kind == "exception"):
         what, file, line = notes[0]
-        so = "so it never happens" if finding is None else "and then stumbles over it"
-        finding = found("misuse", f"forgets 'await' before {what}, {so}: write 'await {what}'", file, line)
+        so = "so it never happens"
+        if finding is not None:
+            so, file, line = "and stumbles over what it got instead of a result", finding.file, finding.line
+        finding = found("misuse", f"forgets 'await': {what} is made but not awaited, {so}", file, line)
         operation = None
     return Pause(operation, frames, finding)
 
@@ -155,8 +169,7 @@ def _raised(error: BaseException, found: Callable[[str, str, str, int], Finding]
     if isinstance(error, _Endless):
         return found(
             "misuse",
-            f"ran {LINES_BETWEEN_OPERATIONS:,} lines without an operation: "
-            "a loop that waits for others must await something in each round",
+            "runs on and on without an operation: a loop that waits for others must await one in each round",
             *error.place,
         )
     trace = tuple(
@@ -217,19 +230,10 @@ _refusing: list[Any] = []
 
 def abandon(coroutine: Any) -> None:
     """Close a coroutine in mid-run; cleanup code that awaits or raises is of no interest any more."""
-    budget = LINES_BETWEEN_OPERATIONS
-
-    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
-        nonlocal budget
-        budget -= 1
-        if budget < 0:
-            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
-        return watch
-
     outer_notes, unawaited.notes = unawaited.notes, []
     outer_trace = sys.gettrace()
     try:
-        sys.settrace(watch)
+        sys.settrace(_watch())
         try:
             coroutine.close()
         finally:

@@ -55,7 +55,7 @@ class Node:
         self.number = number
         self.parent = parent
         self.result = result
-        self.depth = 0 if parent is None else parent.depth + 1
+        self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: dict[Hashable, Node] = {}
         self.operation: Operation | None = None
         self.frames: tuple[Frame, ...] = ()

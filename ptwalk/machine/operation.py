@@ -92,4 +92,4 @@ class Operation:
         notes = unawaited.notes
         if notes is not None and not getattr(self, "_awaited", False):
             frame = sys._getframe(1) if sys._getframe().f_back is not None else sys._getframe()
-            notes.append((self.kind, frame.f_code.co_filename, frame.f_lineno))
+            notes.append((f"the step '{self.text()}'", frame.f_code.co_filename, frame.f_lineno))

@@ -1,0 +1,241 @@
+"""Shared memory for plain programs: named variables, locks and objects with a lifetime.
+
+Room: machine.  Knows cells, operations, programs and the plain locks.  `Shared` is the short way to a program that
+the explorer can search: make the variables, write one `async def` for each CPU, call `program`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ptwalk.errors import PtwalkError
+from ptwalk.machine.cells import Cells
+from ptwalk.machine.operation import Footprint, Memory, Operation
+from ptwalk.machine.program import CpuProgram, Program
+from ptwalk.machine.sync import Interrupts, Mutex, Rcu, RwSem, make_rwsem, make_sections
+
+# What a CPU runs: an async function without arguments.
+Function = Callable[[], Coroutine[Any, Any, Any]]
+# The last check: gets the contents of all variables by name, returns what is wrong, or None.
+Check = Callable[[Mapping[str, Any]], str | None]
+
+LIVE, FREED = "live", "freed"
+
+
+@dataclass(frozen=True, slots=True)
+class VariableStep(Operation):
+    """A step on one variable; `life` is the cell of the object it belongs to, if any."""
+
+    does: str  # "read", "write", "add", "swap"
+    name: str
+    cell: int
+    life: int | None = None
+    operand: Hashable = None
+    expected: Hashable = None
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """What the step does, in one word."""
+        return self.does
+
+    def footprint(self, cpu: int) -> Footprint:
+        """The variable, and the lifetime of the object around it."""
+        reads = () if self.life is None else (self.life,)
+        if self.does != "write":
+            reads = (*reads, self.cell)
+        return reads, (() if self.does == "read" else (self.cell,))
+
+    def execute(self, memory: Memory, cpu: int) -> Hashable:
+        """Do the access; what it answers is said at the method of `Variable` that makes it."""
+        if self.does == "write":
+            memory[self.cell] = self.operand
+            return None
+        old: Hashable = memory[self.cell]
+        if self.does == "add":
+            memory[self.cell] = old + self.operand  # type: ignore[operator]
+        elif self.does == "swap":
+            if old == self.expected:
+                memory[self.cell] = self.operand
+            return old == self.expected
+        return old
+
+    def text(self) -> str:
+        """Such as "writes 1 to x"."""
+        match self.does:
+            case "write":
+                return f"writes {self.operand!r} to {self.name}"
+            case "add":
+                return f"adds {self.operand!r} to {self.name}"
+            case "swap":
+                return f"changes {self.name} from {self.expected!r} to {self.operand!r} if it can"
+        return f"reads {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One shared word."""
+
+    name: str
+    cell: int
+    life: int | None = None
+
+    def read(self) -> VariableStep:
+        """Read it once."""
+        return VariableStep("read", self.name, self.cell, self.life)
+
+    def write(self, value: Hashable) -> VariableStep:
+        """Write `value` (hashable)."""
+        return VariableStep("write", self.name, self.cell, self.life, value)
+
+    def add(self, amount: int) -> VariableStep:
+        """Add in one atomic step; answers the value before."""
+        return VariableStep("add", self.name, self.cell, self.life, amount)
+
+    def compare_and_swap(self, expected: Hashable, value: Hashable) -> VariableStep:
+        """Write `value` if the variable holds `expected`, in one step; answers whether it did."""
+        return VariableStep("swap", self.name, self.cell, self.life, value, expected)
+
+
+@dataclass(frozen=True, slots=True)
+class LifeStep(Operation):
+    """The end of an object."""
+
+    kind = "free"
+    name: str
+    life: int
+
+    def footprint(self, cpu: int) -> Footprint:
+        """The lifetime: it conflicts with every access to the object."""
+        return (self.life,), (self.life,)
+
+    def execute(self, memory: Memory, cpu: int) -> Hashable:
+        """The object is free from now on."""
+        memory[self.life] = FREED
+        return None
+
+    def text(self) -> str:
+        """Such as "frees table"."""
+        return f"frees {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedObject:
+    """Something with a lifetime; a step on one of its variables after `free` is a violation."""
+
+    name: str
+    life: int
+    cells: Cells
+
+    def variable(self, name: str, initial: Hashable = 0) -> Variable:
+        """A variable inside the object."""
+        full = f"{self.name}.{name}"
+        return Variable(full, self.cells.add(full, initial), self.life)
+
+    def free(self) -> LifeStep:
+        """End its life; a second free is a violation."""
+        return LifeStep(self.name, self.life)
+
+
+def use_after_free(
+    before: Memory, cpu: int, operation: Operation, result: Hashable, after: Memory
+) -> str | None:
+    """Observer: a step on a variable of a freed object, or freeing it twice."""
+    life = getattr(operation, "life", None)
+    if life is None or before[life] == LIVE:
+        return None
+    if isinstance(operation, LifeStep):
+        return f"CPU {cpu} frees {operation.name} a second time"
+    return f"use after free: CPU {cpu} {operation.text()} after it was freed"
+
+
+class Shared:
+    """A place for shared variables and locks, and the way from async functions to a program.
+
+    `cpus` is the number of CPUs the program will have (for locks that keep a cell for each).
+    """
+
+    def __init__(self, cpus: int = 2) -> None:
+        if not 1 <= cpus <= 16:
+            raise PtwalkError(f"{cpus} CPUs are too many to explore, or too few: give a number from 1 to 16")
+        self.cpus = cpus
+        self.cells = Cells()
+        self._mutexes: list[Mutex] = []
+        self._rwsems: list[RwSem] = []
+        self._sections: list[tuple[str, tuple[int, ...]]] = []
+
+    def variable(self, name: str, initial: Hashable = 0) -> Variable:
+        """A shared word."""
+        return Variable(name, self.cells.add(name, initial))
+
+    def object(self, name: str) -> SharedObject:
+        """Something that can be freed."""
+        return SharedObject(name, self.cells.add(f"{name}.life", LIVE), self.cells)
+
+    def mutex(self, name: str) -> Mutex:
+        """A mutex."""
+        self._mutexes.append(Mutex(name, self.cells.add(name, holds_cpu=True)))
+        return self._mutexes[-1]
+
+    def rwsem(self, name: str) -> RwSem:
+        """A reader/writer semaphore."""
+        self._rwsems.append(make_rwsem(self.cells, name, self.cpus))
+        return self._rwsems[-1]
+
+    def rcu(self, name: str = "rcu") -> Rcu:
+        """RCU read sections and grace periods."""
+        sections = make_sections(self.cells, name, self.cpus)
+        self._sections.append((name, sections))
+        return Rcu(name, sections)
+
+    def interrupts(self) -> Interrupts:
+        """The interrupt flags of the CPUs."""
+        sections = make_sections(self.cells, "interrupts", self.cpus)
+        self._sections.append(("interrupts", sections))
+        return Interrupts(sections)
+
+    def program(self, *functions: Function, name: str = "", check: Check | None = None) -> Program:
+        """The program in which CPU i runs `functions[i]()`.
+
+        `check` is called with all contents by name when every CPU has finished.  A lock that is still held then
+        is a violation too.  The same function given twice makes two alike CPUs.
+        Raises `PtwalkError` if there are more functions than CPUs.
+        """
+        if len(functions) > self.cpus:
+            raise PtwalkError(
+                f"{len(functions)} functions for {self.cpus} CPUs: say Shared(cpus={len(functions)}) at the start"
+            )
+        names = [getattr(function, "__name__", f"cpu{number}") for number, function in enumerate(functions)]
+        cpus = tuple(
+            CpuProgram(
+                title if names.count(title) == 1 else f"{title}{names[:number].count(title)}",
+                function,
+                alike=f"{title}@{id(function):x}" if functions.count(function) > 1 else None,
+            )
+            for number, (title, function) in enumerate(zip(names, functions, strict=True))
+        )
+
+        def at_end(memory: Memory) -> str | None:
+            return self._held(memory) or (check(self._by_name(memory)) if check is not None else None)
+
+        return Program(name or " | ".join(names), self.cells, cpus, (use_after_free,), at_end)
+
+    def _by_name(self, memory: Memory) -> dict[str, Any]:
+        return {cell.name: memory[number] for number, cell in enumerate(self.cells)}
+
+    def _held(self, memory: Memory) -> str | None:
+        for mutex in self._mutexes:
+            if memory[mutex.cell]:
+                return f"CPU {memory[mutex.cell] - 1} ends and still holds {mutex.name}"
+        for sem in self._rwsems:
+            if memory[sem.writer]:
+                return f"CPU {memory[sem.writer] - 1} ends and still holds {sem.name} for writing"
+            for cpu, reader in enumerate(sem.readers):
+                if memory[reader]:
+                    return f"CPU {cpu} ends and still holds {sem.name} for reading"
+        for name, sections in self._sections:
+            for cpu, cell in enumerate(sections):
+                if memory[cell][1]:
+                    return f"CPU {cpu} ends inside a section of {name}"
+        return None
