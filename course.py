@@ -173,8 +173,10 @@ def lab(arguments: "list[str]") -> int:
     paths = [str(ROOT / "jupyter"), variables.get("JUPYTER_CONFIG_PATH", "")]
     variables["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     named = any(argument.endswith(".ipynb") for argument in arguments)
-    first = [START] if not named and (ROOT / START).is_file() else []
-    command = [str(PYTHON), "-m", "jupyterlab", *first, *arguments]
+    # As an address, not as a file to open: then the link that is printed leads there too, and the file browser shows
+    # the exercises beside it.
+    first = ["--LabApp.default_url=/lab/tree/" + START] if not named and (ROOT / START).is_file() else []
+    command = [str(PYTHON), "-m", "jupyterlab", "--ServerApp.root_dir=" + str(ROOT), *first, *arguments]
     if os.name == "posix":  # become JupyterLab, so that Ctrl-C reaches it alone
         os.chdir(str(ROOT))
         sys.stdout.flush()

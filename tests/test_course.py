@@ -219,3 +219,28 @@ def test_nothing_chosen_is_no_failure_when_asked_for(course: ModuleType) -> None
     empty = [("tests", [sys.executable, "-c", "raise SystemExit(5)"], "")]
     assert course.run(empty, chosen=True) == 0
     assert course.run(empty, chosen=False) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the lab is a program started, not become")
+@pytest.mark.parametrize(
+    ("words", "starts"), [([], True), (["--port", "9000"], True), (["notebooks/a.ipynb"], False)]
+)
+def test_lab_opens_the_first_notebook(
+    course: ModuleType, monkeypatch: pytest.MonkeyPatch, words: list[str], starts: bool
+) -> None:
+    """`lab` shows the whole course and opens its start, unless a notebook is named; its settings come first."""
+    (course.ROOT / course.START).parent.mkdir()
+    (course.ROOT / course.START).write_text("{}")
+    became: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(course.os, "chdir", lambda folder: None)
+    monkeypatch.setattr(
+        course.os, "execve", lambda program, line, variables: became.append((line, variables))
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
+    monkeypatch.setattr(course.signal, "signal", lambda *arguments: None)
+    monkeypatch.setattr(course.subprocess, "call", lambda *arguments, **options: 0)
+    course.lab(words)
+    ((line, variables),) = became
+    assert f"--ServerApp.root_dir={course.ROOT}" in line and line[len(line) - len(words) :] == words
+    assert any(course.START in word for word in line) is starts
+    assert variables["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(course.ROOT / "jupyter"), "/mine"])
