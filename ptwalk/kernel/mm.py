@@ -110,7 +110,8 @@ class Mm:
     def place(self, addr: int, page: Frame, *, write: bool = True, dirty: bool = False) -> None:
         """Puts a page at an address in the initial tables; a huge one by a pmd entry, with a deposited table."""
         self.watch(addr)
-        level = self.pmd_level.name if self.machine.cells.registered[page.life].initial.kind == "huge" else "pte"  # type: ignore[union-attr,attr-defined]
+        page.maps += 1
+        level = self.pmd_level.name if page.huge else "pte"
         table = self.initial_table(addr, level)
         raw = self.format.make_leaf(page.pa, level, write=write, accessed=True, dirty=dirty)
         table.contents[self.format.index(addr, level)] = raw

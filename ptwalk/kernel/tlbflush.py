@@ -14,6 +14,7 @@ from ptwalk.machine.tlb import FlushTlb
 
 if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm
+    from ptwalk.machine.frames import Frame
 
 WHOLE = 1 << 64
 
@@ -41,13 +42,13 @@ async def tlb_remove_table_sync_one(mm: Mm) -> None:
     await smp_call_function(mm.machine)
 
 
-async def pmdp_collapse_flush(mm: Mm, pmd: EntryPointer, addr: int) -> Entry:
-    """Cuts a PTE table off its pmd and flushes the range it covers; gives the old pmd value.
+async def pmdp_collapse_flush(mm: Mm, pmd: EntryPointer, addr: int, *, unlinks: Frame | None = None) -> Entry:
+    """Cuts a pte table off its pmd and flushes the range it covers; gives the old pmd value.
 
     *Locking*: the lock of the PMD table, except in 6.1's collapse_and_free_pmd.
     *Source*: mm/pgtable-generic.c pmdp_collapse_flush, 5.15.
     """
     size = pmd.level.size
-    old = await pmd.get_and_clear()
+    old = await pmd.get_and_clear(unlinks=unlinks)
     await flush_tlb_mm_range(mm, addr & -size, (addr & -size) + size)
     return old

@@ -33,9 +33,9 @@ class EntryPointer:
         self.level = level
         self.machine: Machine = frame.machine
         self.cell = frame.entry_cell(index)
-        # What a load touches on each CPU: the CPU's own list of locks is for the observers to see.
+        # What a load touches on each CPU: the CPU's own locks and interrupts are for the observers to see.
         self.loads: tuple[Footprint, ...] = tuple(
-            ((frame.life, self.cell, cpu.held), ()) for cpu in self.machine.cpus
+            ((frame.life, self.cell, cpu.held, cpu.irq), ()) for cpu in self.machine.cpus
         )
 
     def __repr__(self) -> str:
@@ -182,7 +182,8 @@ class ChangeEntry(EntryOperation):
         self._writes = (pointer.cell, *places)
 
     def footprint(self, cpu: int) -> Footprint:
-        return (*self._reads, self.pointer.machine.cpus[cpu].held), self._writes
+        here = self.pointer.machine.cpus[cpu]
+        return (*self._reads, here.held, here.irq), self._writes
 
     def store(self, memory: list[Any], cpu: int, new: int) -> int:
         """Stores `new`, marks the tables cut off and linked; gives the old word."""

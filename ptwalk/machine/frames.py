@@ -41,7 +41,7 @@ class Frame:
     """One page frame: an immutable name for its cells.  What happens to it is in the memory vector."""
 
     __slots__ = (
-        "machine", "number", "pa", "name", "life", "link", "owner", "contents", "entry_cells", "huge",
+        "machine", "number", "pa", "name", "life", "link", "owner", "contents", "entry_cells", "huge", "maps",
         "_pointers", "_lock", "_folio",
     )  # fmt: skip
 
@@ -50,6 +50,7 @@ class Frame:
         self.number = number
         self.pa = pa
         self.huge = False
+        self.maps = 0  # entries that map this page before the first step
         self.name = f"frame {number}" if number >= 0 else f"frame at {pa:#x}"
         self.life = machine.cells.add(f"{self.name}: life", life)
         self.link = machine.cells.add(f"{self.name}: link", link)
@@ -94,9 +95,14 @@ class Frame:
     def folio(self) -> Folio:
         """Reference count, mapping count, dirty flag and page lock of a data page."""
         if self._folio is None:
-            mapped = self.machine.cells.registered[self.life].initial.state == "page"  # type: ignore[union-attr,attr-defined]
-            self._folio = Folio(self, 1, int(mapped))
+            cached = self.life_in([]).kind == "file"
+            self._folio = Folio(self, max(1, self.maps + cached), self.maps)
         return self._folio
+
+    @property
+    def has_folio(self) -> bool:
+        """Whether anything has looked at the frame as a data page."""
+        return self._folio is not None
 
     def life_in(self, memory: list[Any]) -> Life:
         """The frame's life in one memory vector."""
@@ -117,7 +123,7 @@ class Folio:
 
     __slots__ = ("frame", "refs", "mapcount", "dirty", "young", "data", "lock")
 
-    def __init__(self, frame: Frame, refs: int = 1, mapcount: int = 1) -> None:
+    def __init__(self, frame: Frame, refs: int, mapcount: int) -> None:
         from ptwalk.machine.locks import PageLock
 
         add = frame.machine.cells.add

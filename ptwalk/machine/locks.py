@@ -152,7 +152,7 @@ class SpinOperation(LockOperation):
         lock = self.lock
         here = lock.machine.cpus[cpu]
         life = (lock.frame.life,) if lock.frame is not None else ()
-        return (*life, lock.cell, here.held, here.rcu), (lock.cell, here.held, here.rcu)
+        return (*life, lock.cell, here.held, here.rcu, here.irq), (lock.cell, here.held, here.rcu)
 
     def dead(self, memory: list[Any]) -> bool:
         """The lock's memory is foreign data by now: nobody can say what the lock word holds."""

@@ -16,7 +16,7 @@ from ptwalk.machine.locks import LockOperation, SpinOperation
 from ptwalk.machine.operation import Memory, Operation
 from ptwalk.machine.processor import DEPTH
 from ptwalk.machine.tlb import HardwareLoad, TouchPage
-from ptwalk.trace.observation import CachedSeen, EndOfRun, FrameSeen, LockSeen, Observation
+from ptwalk.trace.observation import CachedSeen, EndOfRun, FrameSeen, LockSeen, Observation, PageSeen
 from ptwalk.trace.report import Report
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def observe(
         fields["held"] = tuple(_lock(machine, token) for token in before[here.held])
     if here.irq in cells:
         fields["irqs_on"] = bool(before[here.irq])
+    if here.rcu in cells:
+        fields["in_rcu"] = bool(before[here.rcu] & DEPTH)
     frame: Frame | None = None
     if isinstance(operation, EntryOperation | HardwareLoad):
         pointer = operation.pointer
@@ -96,7 +98,10 @@ def _holder(value: int) -> int | None:
 
 def _lock(machine: Machine, token: str) -> LockSeen:
     held = machine.held_locks[token]
-    return LockSeen(held.name, held.lock_class, held.mode, held.sleeps, held.frame)
+    level = ""
+    if held.frame is not None and held.frame >= 0:
+        level = machine.cells.initial[machine.frame(held.frame).life].kind  # type: ignore[attr-defined]
+    return LockSeen(held.name, held.lock_class, held.mode, held.sleeps, held.frame, level)
 
 
 def _frame(frame: Frame, memory: Any, cells: set[int] | None = None) -> FrameSeen:
@@ -113,6 +118,8 @@ def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> E
     """What is left in a whole memory vector."""
     whole = [*memory, *machine.cells.initial[len(memory) :]]
     linked: set[int] = set()
+    maps: dict[int, int] = {}
+    dirty: set[int] = set()
     levels = machine.format.levels
     reached = list(roots)
     while reached:
@@ -122,7 +129,13 @@ def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> E
         for index in {*table.contents, *table.entry_cells}:
             raw = whole[table.entry_cells[index]] if index in table.entry_cells else table.contents[index]
             child = machine.child(raw, level)
-            if child is not None and child.number not in linked:
+            if child is None:
+                page = _mapped(machine, raw, level)
+                if page is not None:
+                    maps[page.number] = maps.get(page.number, 0) + 1
+                    if machine.format.decode(raw, level).dirty:
+                        dirty.add(page.number)
+            elif child.number not in linked:
                 linked.add(child.number)
                 reached.append(child)
     frames = tuple(_frame(frame, whole) for frame in machine.frames())
@@ -136,4 +149,31 @@ def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> E
         roots=frozenset(root.number for root in roots),
         deposited=frozenset(frame.number for frame in frames if frame.link == "deposited" and frame.state == "table"),
         read_sections=tuple(whole[cpu.rcu] & DEPTH for cpu in machine.cpus),
+        mapped=frozenset(maps),
+        dirty_mapped=frozenset(dirty),
+        pages=tuple(
+            _page(frame, whole, maps.get(frame.number, 0))
+            for frame in machine.frames()
+            if frame.has_folio and whole[frame.life].kind in ("anon", "file", "huge")
+        ),
+    )
+
+
+def _mapped(machine: Machine, raw: int, level: Level) -> Frame | None:
+    """The frame of the page that a leaf entry maps, or None."""
+    entry = machine.format.decode(raw, level)
+    if entry.address is None or not machine.is_page(entry.address):
+        return None
+    return machine.frame_at(entry.address) if entry.linux_present else None
+
+
+def _page(frame: Frame, memory: Sequence[Any], entries: int) -> PageSeen:
+    folio = frame.folio
+    return PageSeen(
+        _frame(frame, memory),
+        memory[folio.refs],
+        memory[folio.mapcount],
+        entries,
+        str(memory[folio.data]).startswith("written"),
+        bool(memory[folio.dirty]),
     )

@@ -12,6 +12,42 @@ footprint names; so its judgement depends on nothing that an independent step of
 sanitizer keeps no state between steps: what must be remembered lives in cells that the operations declare.
 """
 
+from ptwalk.sanitizers.confusion import Confusion
+from ptwalk.sanitizers.corruption import Corruption
+from ptwalk.sanitizers.detached import Detached
+from ptwalk.sanitizers.dirty import LostDirty
+from ptwalk.sanitizers.discipline import Discipline
+from ptwalk.sanitizers.freed_mapped import FreedMapped
+from ptwalk.sanitizers.leak import Leak
 from ptwalk.sanitizers.lifetime import Lifetime
+from ptwalk.sanitizers.lock_rules import LockRules
+from ptwalk.sanitizers.stale_result import StaleResult
+from ptwalk.sanitizers.stale_tlb import StaleTlb
 
-__all__ = ["Lifetime"]
+ALL = (
+    Lifetime(),
+    Confusion(),
+    Detached(),
+    LostDirty(),
+    StaleTlb(),
+    StaleResult(),
+    LockRules(),
+    FreedMapped(),
+    Leak(),
+)
+"""The oracles of a scenario that names none: every rule that needs a race, or the end of a run, to be broken."""
+
+__all__ = [
+    "ALL",
+    "Confusion",
+    "Corruption",
+    "Detached",
+    "Discipline",
+    "FreedMapped",
+    "Leak",
+    "Lifetime",
+    "LockRules",
+    "LostDirty",
+    "StaleResult",
+    "StaleTlb",
+]

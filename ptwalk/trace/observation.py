@@ -43,13 +43,17 @@ class FrameSeen:
 
 @dataclass(frozen=True, slots=True)
 class LockSeen:
-    """A lock: its name, its class in the lock order, how it is held or taken, whether taking it may sleep."""
+    """A lock: its name, its class in the lock order, how it is held or taken, whether taking it may sleep.
+
+    `frame` is the frame it lives in, `level` the level of the table in that frame ("" if there is none).
+    """
 
     name: str
     lock_class: str
     mode: str = "write"
     sleeps: bool = False
     frame: int | None = None
+    level: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} (read)" if self.mode == "read" else self.name
@@ -93,6 +97,7 @@ class Observation:
     owner: int | None = None
     held: tuple[LockSeen, ...] = ()
     irqs_on: bool | None = None
+    in_rcu: bool | None = None
     cached: tuple[CachedSeen, ...] = ()
     claim: bool | None = None
     result: Any = None
@@ -116,6 +121,22 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSeen:
+    """A data page when every CPU has finished.
+
+    `entries` counts the leaf entries that map it; `written` says whether a user program wrote to it, `dirty` whether
+    the folio knows.
+    """
+
+    frame: FrameSeen
+    refs: int
+    mapcount: int
+    entries: int = 0
+    written: bool = False
+    dirty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EndOfRun:
     """What is left when every CPU has finished: all frames, and the locks each CPU still holds."""
 
@@ -128,3 +149,6 @@ class EndOfRun:
     roots: frozenset[int]
     deposited: frozenset[int]
     read_sections: tuple[int, ...] = ()  # how deep each CPU still is in RCU read-side sections
+    mapped: frozenset[int] = frozenset()  # frames that some leaf entry in the tree maps
+    dirty_mapped: frozenset[int] = frozenset()  # those of them that some entry calls dirty
+    pages: tuple[PageSeen, ...] = ()
