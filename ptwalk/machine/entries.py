@@ -167,18 +167,22 @@ class RereadEntry(ReadEntry):
 class ChangeEntry(EntryOperation):
     """A step that stores into an entry, and keeps the books of which tables hang in the tree."""
 
-    __slots__ = ("_children", "_reads", "_writes")
+    __slots__ = ("linked", "_children", "_reads", "_writes")
 
     def __init__(self, pointer: EntryPointer, new: int, may_cut: tuple[Frame, ...]) -> None:
         self.pointer = pointer
         frame = pointer.frame
+        self._reads: tuple[int, ...]
         children = {table.pa: table for table in may_cut}
         linked = pointer.machine.child(new, pointer.level)
         if linked is not None:
             children[linked.pa] = linked
         self._children = children
+        self.linked = linked
         places = [cell for table in children.values() for cell in (table.link, table.owner)]
         self._reads = (frame.life, frame.link, frame.owner, pointer.cell)
+        if linked is not None:
+            self._reads += (linked.life,)
         self._writes = (pointer.cell, *places)
 
     def footprint(self, cpu: int) -> Footprint:

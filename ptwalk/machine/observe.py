@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ptwalk.machine.entries import EntryOperation, RereadEntry
+from ptwalk.machine.entries import ChangeEntry, EntryOperation, RereadEntry
 from ptwalk.machine.folio import PutPage
 from ptwalk.machine.frames import Frame, FrameOperation, FreeFrame
 from ptwalk.machine.locks import LockOperation, SpinOperation
@@ -67,6 +67,8 @@ def observe(
         frame = pointer.frame
         fields |= {"level": pointer.level.name, "index": pointer.index, "old": before[pointer.cell]}
         fields["new"] = after[pointer.cell]
+        if isinstance(operation, ChangeEntry) and operation.linked is not None and after[pointer.cell]:
+            fields["links"] = _frame(operation.linked, before, cells)
         if isinstance(operation, RereadEntry) and operation.last and result:
             held = all(before[link.cell] == entry.raw for link, entry in operation.chain)
             fields["claim"] = held or bool(before[here.claim])

@@ -33,6 +33,16 @@ class Lifetime:
                 rule="a table is freed only when nobody can hold its lock",
                 cause="the one who frees neither took the table's lock nor waited for those who hold it",
             )
+        if seen.links is not None and seen.links.state != "table":
+            return report_on(
+                seen,
+                self.name,
+                "a frame that is no table is linked as a page table",
+                f"CPU{seen.cpu} {seen.text}: it names {seen.links.name}, which is {describe_frame(seen.links)}",
+                rule="an entry read before a lock was taken must be tested again under it",
+                cause="the upper entry was cleared by another CPU between the test and the lock",
+                frames=(frame, seen.links),
+            )
         if frame.alive or seen.kind not in _ENTRY + _LOCK:
             return None
         happened = f"CPU{seen.cpu} {seen.text}, which is {describe_frame(frame)}"

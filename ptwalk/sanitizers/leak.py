@@ -1,0 +1,47 @@
+"""Memory that nobody can find any more.
+
+Room: sanitizers.  Judged when all CPUs are done: each table hangs in a tree, is deposited, or waits for RCU; each page
+that is not mapped has no references left but those that its holders still drop.
+"""
+
+from __future__ import annotations
+
+from ptwalk.trace.observation import EndOfRun, Observation
+from ptwalk.trace.report import Report
+
+
+class Leak:
+    """Reports tables that hang nowhere and page references that nobody will drop, at the end of a run."""
+
+    name = "leak"
+
+    def observe(self, seen: Observation) -> Report | None:
+        """Nothing: only the end can tell."""
+        return None
+
+    def at_end(self, end: EndOfRun) -> Report | None:
+        """The report of a leaked table or page reference, or None."""
+        kept = end.linked | end.waiting | end.roots | end.deposited
+        for frame in end.frames:
+            if frame.state == "table" and frame.number not in kept:
+                return Report(
+                    self.name,
+                    "leaked page table",
+                    f"at the end {frame.name} is a table that hangs in no tree and waits for no free",
+                    "a table taken off the tree is freed, deposited or put back",
+                    "an early return, or the loser of a race, forgot its table",
+                    -1,
+                    (frame,),
+                )
+        for page in end.pages:
+            if page.frame.state == "page" and page.refs > page.mapcount and page.refs > page.entries:
+                return Report(
+                    self.name,
+                    "leaked page reference",
+                    f"at the end the page in {page.frame.name} has {page.refs} references for {page.entries} mappings",
+                    "who takes a reference drops it, also when the second look fails",
+                    "a failed re-check, or an early return, kept its reference",
+                    -1,
+                    (page.frame,),
+                )
+        return None
