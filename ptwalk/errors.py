@@ -8,6 +8,10 @@ so that the command line and the notebooks can show its sentence instead of a tr
 class PtwalkError(Exception):
     """Something a user can put right; the text says what happened and what to do next."""
 
+    def _render_traceback_(self) -> list[str]:
+        # A notebook shows these lines instead of a traceback through the library.
+        return [f"{type(self).__name__}: {self}"]
+
 
 class MissingMemory(PtwalkError):
     """A physical address was read that the capture or the simulated machine does not hold."""

@@ -9,7 +9,7 @@
 **After this** you can translate an address of a Linux process by hand, and tell the states of an entry
 apart.
 
-About 75 minutes alone, with the exercises. You need: hexadecimal numbers, shifts and masks; [notebook
+About 35 minutes alone, and 80 for the exercises. You need: hexadecimal numbers, shifts and masks; [notebook
 0](00_start_here.ipynb).
 """
 

@@ -7,7 +7,7 @@
 # Exercises 1: page tables of a real process
 
 After these exercises you can translate an address by hand, write a page-table walker, and tell the states
-of an entry apart. They go with `notebooks/01_page_tables.ipynb`. About 80 minutes alone; the last one is
+of an entry apart. They go with [the notebook](../notebooks/01_page_tables.ipynb). About 80 minutes alone; the last one is
 for the brave.
 
 | exercise | | minutes |
@@ -39,13 +39,7 @@ physical address. If the capture does not hold that address, `read` raises `Miss
 
 # %% open-capture
 machine = ptwalk.open_capture("x86_64-4level-6.1")
-root = machine.root
-
-
-def read(pa):
-    return machine.memory.read_u64(pa)
-
-
+root, read = machine.root, machine.memory.read_u64
 print(f"root table at {root:#x}, its entry 255 is {read(root + 8 * 255):#x}")
 
 # %% [markdown] ex-01-1

@@ -28,7 +28,7 @@ class Exercise:
     why: str
     check: Callable[[object, int], str]
     problem: Callable[[int], object] | None = None
-    seconds: float = 20.0
+    seconds: float = 10.0
 
     @property
     def stars(self) -> str:

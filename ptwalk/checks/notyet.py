@@ -7,6 +7,7 @@ nothing of IPython is imported.
 from __future__ import annotations
 
 import html
+import textwrap
 
 
 class NotYet(AssertionError):
@@ -27,8 +28,9 @@ class NotYet(AssertionError):
         return f'Not yet ({self.exercise}). {self.observed} Stuck? ptwalk.hint("{self.exercise}")'
 
     def _render_traceback_(self) -> list[str]:
-        # IPython shows these lines in place of the traceback; the cell still counts as failed.
-        return [f"✗ {self}"]
+        # IPython shows this in place of the traceback; the cell still counts as failed. Folded here, because a
+        # notebook breaks an error's lines in the middle of a word.
+        return [textwrap.fill(f"✗ {self}", 90, break_long_words=False, break_on_hyphens=False)]
 
 
 class Words:

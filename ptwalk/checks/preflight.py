@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from ptwalk.checks.notyet import NotYet
@@ -125,6 +125,8 @@ def line_of(traceback: TracebackType | None) -> str:
 
 
 def _brief(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{…}"
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     return _short(repr(value))

@@ -18,7 +18,7 @@ from ptwalk.errors import PtwalkError
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook of the course: its number, file stem, title, minutes alone, and the modules of its exercises."""
+    """A notebook of the course; `minutes` to read and play alone, `modules` those of its exercises."""
 
     number: str
     stem: str
@@ -33,7 +33,7 @@ NOTEBOOKS = (
         "01",
         "01_page_tables",
         "Page tables of a real process",
-        75,
+        35,
         (
             "ptwalk.checks.page_tables.by_hand",
             "ptwalk.checks.page_tables.translate",

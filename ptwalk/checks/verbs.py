@@ -28,9 +28,11 @@ _seeds: dict[str, int] = {}
 
 
 def start(number: str) -> None:
-    """Begin notebook `number`: print its title and how long it takes."""
+    """Begin notebook `number`: print its title and how long it and its exercises take."""
     book = notebook_named(number)
-    print(f"{book.number} {book.title} · about {book.minutes} minutes alone")
+    mine = sum(exercise.minutes for exercise in exercises().values() if exercise.notebook == book.stem)
+    then = f", {mine} for the exercises" if mine else ""
+    print(f"{book.number} {book.title} · about {book.minutes} minutes alone{then}")
 
 
 def problem(name: str, seed: int | str | None = None) -> object:

@@ -63,7 +63,9 @@ def test_a_notebook_shows_that_line_and_no_traceback() -> None:
     """IPython asks the error itself for its lines."""
     with pytest.raises(NotYet) as caught:
         check("01.1", 8)
-    assert caught.value._render_traceback_() == [f"✗ {caught.value}"]
+    (shown,) = caught.value._render_traceback_()
+    assert " ".join(shown.split()) == f"✗ {caught.value}"
+    assert max(map(len, shown.splitlines())) <= 90
     assert isinstance(caught.value, AssertionError)
 
 
@@ -178,6 +180,9 @@ def test_names_are_forgiving_and_unknown_ones_are_told() -> None:
     check("1.1", 7)
     with pytest.raises(PtwalkError, match=r"Did you mean 01\.1"):
         check("01.9", 7)
+    with pytest.raises(PtwalkError) as unknown:
+        check("77.7", 7)
+    assert unknown.value._render_traceback_() == [f"PtwalkError: {unknown.value}"]
     with pytest.raises(PtwalkError, match="named by text"):
         check(1.1, 7)  # type: ignore[arg-type]
 
@@ -185,7 +190,10 @@ def test_names_are_forgiving_and_unknown_ones_are_told() -> None:
 def test_start_says_title_and_minutes(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, always the same."""
     start("01")
-    assert capsys.readouterr().out == "01 Page tables of a real process · about 75 minutes alone\n"
+    assert (
+        capsys.readouterr().out
+        == "01 Page tables of a real process · about 35 minutes alone, 1 for the exercises\n"
+    )
     with pytest.raises(PtwalkError, match="no notebook"):
         start("77")
 

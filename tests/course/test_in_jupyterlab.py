@@ -96,6 +96,7 @@ def test_a_notebook_runs_to_its_end(browser: "Browser", lab: str, book: str, tmp
     page.on("pageerror", lambda error: errors.append(str(error)))
     run_all(page)
     shots = Path(os.environ.get("PTWALK_SCREENSHOTS", tmp_path))
+    shots.mkdir(parents=True, exist_ok=True)
     height = page.evaluate(
         "() => document.querySelector('.jp-WindowedPanel-viewport, .jp-Notebook').scrollHeight"
     )
