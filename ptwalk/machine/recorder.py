@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ptwalk.arch import Level
 from ptwalk.errors import PtwalkError
 from ptwalk.machine.locks import LockOperation
 from ptwalk.machine.machine import Machine
@@ -76,9 +77,10 @@ class Recorder:
         self._order = Order(len(program.cpus))
         self._report: dict[str, Json] | None = None
         self._readers: list[LocalReader] = []
+        self._outermost: dict[int, tuple[int, int]] = {}
         for cpu, cpu_program in enumerate(program.cpus):
-            reader = LocalReader(subject.describe, self._state.number, self._state.generation)
-            reader.frame_at = self._state.frame_at  # type: ignore[method-assign]
+            reader = LocalReader(subject.describe, self._state)
+
             self._readers.append(reader)
             coroutine = cpu_program.start()
             self._coroutines.append(coroutine)
@@ -96,15 +98,7 @@ class Recorder:
         name = ""
         if machine is not None:
             name = machine.format.name
-            levels = tuple(
-                {"name": level.name, "shift": level.shift, "bits": level.bits}
-                | (
-                    {"index": machine.format.index(subject.address, level)}
-                    if subject.address is not None
-                    else {}
-                )
-                for level in machine.format.levels
-            )
+            levels = tuple(self._level(machine, level) for level in machine.format.levels)
         return Header(
             title=subject.title or self._program.name,
             cpus=tuple({"name": f"CPU {i}", "task": cpu.name} for i, cpu in enumerate(self._program.cpus)),
@@ -119,6 +113,12 @@ class Recorder:
             format=name,
             marks=self._state.marks,
         )
+
+    def _level(self, machine: Machine, level: Level) -> dict[str, Json]:
+        out: dict[str, Json] = {"name": level.name, "shift": level.shift, "bits": level.bits}
+        if self.subject.address is not None:
+            out["index"] = machine.format.index(self.subject.address, level)
+        return out
 
     # ---- running ----
 
@@ -278,6 +278,10 @@ class Recorder:
                     {"lock": lock} if lock and self._state.knows_lock(lock) else {"text": operation.text()}
                 )
             sources = [(self._writer.source(*source_of(frame.f_code)), frame.f_lineno) for frame in frames]
+            if sources:
+                self._outermost[cpu] = sources[0]
+            elif cpu in self._outermost:
+                sources = [self._outermost[cpu]]  # a CPU that has finished still shows what it ran
             self._writer.cpu(
                 cpu,
                 stack=sources,

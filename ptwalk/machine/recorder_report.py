@@ -45,7 +45,7 @@ def report_json(
         out["where"] = f"{number(operation.lock.frame)}.lock"
     happened = str(getattr(found, "happened", "") or "")
     story, other = _story(timeline, frame, cpu)
-    out["text"] = " ".join(part for part in (happened, story) if part)
+    out["text"] = " ".join(part.rstrip(".") + "." for part in (happened, story) if part)
     if other is not None:
         out["other"] = other
     return out

@@ -7,12 +7,14 @@ what a CPU holds with what is there now.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import PurePath
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from ptwalk.arch import Entry, EntryState
 from ptwalk.machine.entries import EntryPointer
@@ -51,58 +53,64 @@ def frames_of(coroutine: Any) -> list[FrameType]:
 
 @lru_cache(maxsize=1024)
 def source_of(code: CodeType) -> tuple[str, str, int, str]:
-    """(function, file, first line, text) of a function; docstring lines are left empty, so line numbers hold."""
+    """(function, file, first line, text) of a function.
+
+    Its head is written as one line without annotations, its docstring is left out; the lines between stay
+    empty, so that line numbers hold.
+    """
+    place = PurePath(code.co_filename).name
     try:
         lines, first = inspect.getsourcelines(code)
-    except (OSError, TypeError):
-        return code.co_name, PurePath(code.co_filename).name, code.co_firstlineno, ""
-    text = "".join(_without_docstring(lines, code)).rstrip("\n")
-    return code.co_name, PurePath(code.co_filename).name, first, text
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return code.co_name, place, code.co_firstlineno, ""
+    function = tree.body[0]
+    if not isinstance(function, (ast.AsyncFunctionDef, ast.FunctionDef)):
+        return code.co_name, place, first, "".join(lines).rstrip()
+    body = function.body
+    start = body[0].lineno
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and len(body) > 1:
+        start = (body[0].end_lineno or start) + 1
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    kind = "async def" if isinstance(function, ast.AsyncFunctionDef) else "def"
+    head = f"{indent}{kind} {code.co_name}({', '.join(named)}):"
+    kept = [head, *[""] * (start - 2), *(line.rstrip() for line in lines[start - 1 :])]
+    return code.co_name, place, first, "\n".join(kept).rstrip()
 
 
-def _without_docstring(lines: list[str], code: CodeType) -> list[str]:
-    doc = code.co_consts[0] if code.co_consts and isinstance(code.co_consts[0], str) else None
-    if not doc:
-        return lines
-    quiet: list[str] = []
-    quote = ""
-    done = False
-    for line in lines:
-        stripped = line.strip()
-        opens = not done and not quote and stripped[:3] in ('"""', "'''")
-        if opens:
-            quote = stripped[:3]
-            if stripped.count(quote) >= 2 and len(stripped) > 3:
-                quote, done = "", True
-            quiet.append("\n")
-        elif quote:
-            if quote in stripped:
-                quote, done = "", True
-            quiet.append("\n")
-        else:
-            quiet.append(line)
-    return quiet
+class FrameBook(Protocol):
+    """What is asked of a machine's frames."""
+
+    def number(self, frame: Frame) -> int:
+        """The number a picture uses for a frame."""
+
+    def generation(self, frame: Frame) -> int:
+        """How often the frame was handed out so far."""
+
+    def frame_at(self, entry: Entry) -> Frame | None:
+        """The frame an entry's address lies in."""
 
 
 class LocalReader:
     """Reads the locals of one CPU and remembers from which entry each value was loaded.
 
-    `generations` gives the generation of a frame now; a pointer keeps the one from when it was first seen.
+    A pointer keeps the generation its frame had when a local of this CPU first held it.
     """
 
-    def __init__(
-        self, describe: Describe, number_of: Callable[[Frame], int], generation_of: Callable[[Frame], int]
-    ) -> None:
+    def __init__(self, describe: Describe, frames: FrameBook) -> None:
         self._describe = describe
-        self._number = number_of
-        self._generation = generation_of
+        self._frames = frames
         self._loaded: dict[tuple[str, int], tuple[str, int]] = {}
         self._first: dict[int, tuple[Any, int]] = {}
         self._seen: dict[int, tuple[Any, int]] = {}
 
     def loaded(self, pointer: EntryPointer, raw: int, generation: int) -> None:
         """Note that this CPU loaded `raw` from an entry; `generation` is that of the frame it leads to."""
-        self._loaded[pointer.level.name, raw] = (f"{self._number(pointer.frame)}.{pointer.index}", generation)
+        self._loaded[pointer.level.name, raw] = (
+            f"{self._frames.number(pointer.frame)}.{pointer.index}",
+            generation,
+        )
 
     def read(self, frames: list[FrameType]) -> list[Local]:
         """The locals worth showing: all of the innermost function, those that name frames of its callers."""
@@ -132,14 +140,16 @@ class LocalReader:
         if isinstance(value, Entry):
             return self._entry(name, value, depth)
         if isinstance(value, EntryPointer):
-            place = f"{self._number(value.frame)}.{value.index}"
+            place = f"{self._frames.number(value.frame)}.{value.index}"
             return Local(name, depth=depth, at=place, generation=self._since(value, value.frame))
         if isinstance(value, Frame):
-            return Local(name, depth=depth, to=self._number(value), generation=self._since(value, value))
+            return Local(
+                name, depth=depth, to=self._frames.number(value), generation=self._since(value, value)
+            )
         if isinstance(value, Lock):
             if value.frame is None:
                 return Local(name, value.name[:_LONGEST], depth)
-            place = f"{self._number(value.frame)}.lock"
+            place = f"{self._frames.number(value.frame)}.lock"
             since = self._since(value, value.frame)
             return Local(name, depth=depth, at=place, lock=value.name, generation=since)
         text = self._describe(value)
@@ -153,23 +163,16 @@ class LocalReader:
         source, generation = self._loaded.get((value.level.name, value.raw), ("", 0))
         if value.state is EntryState.NONE:
             return Local(name, "none", depth, source=source)
-        target = self._target(value)
+        target = self._frames.frame_at(value)
         if target is None:
             return Local(name, value.state.name.lower(), depth, source=source)
-        return Local(name, "", depth, source=source, to=self._number(target), generation=generation)
-
-    def _target(self, value: Entry) -> Frame | None:
-        return self.frame_at(value) if value.address is not None else None
-
-    def frame_at(self, value: Entry) -> Frame | None:
-        """The frame an entry's address lies in; set by the recorder, which knows the machine."""
-        return None
+        return Local(name, "", depth, source=source, to=self._frames.number(target), generation=generation)
 
     def _since(self, value: Any, frame: Frame) -> int:
         """The generation a pointer was made in: that of the frame when a local of this CPU first held it."""
         kept = self._first.get(id(value)) or self._seen.get(id(value))
         if kept is None or kept[0] is not value:
-            kept = (value, self._generation(frame))
+            kept = (value, self._frames.generation(frame))
         self._seen[id(value)] = kept
         return kept[1]
 

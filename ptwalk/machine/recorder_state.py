@@ -261,8 +261,9 @@ class PlainState:
         """There are no frames."""
         return 0
 
-    def frame_at(self, entry: Any) -> None:
+    def frame_at(self, entry: Any) -> Frame | None:
         """There are no frames."""
+        return None
 
     def held(self, cpu: int) -> tuple[str, ...]:
         """No books are kept of who holds what."""

@@ -205,7 +205,7 @@ def _consequences(before: Snapshot, after: Snapshot, changes: Changes, actor: in
         if was in ("", now) or now == "live":
             continue
         params: dict[str, Json] = {"frame": frame}
-        if after.fields(key).get("kind", "table") == "table":
+        if now != "freed" and after.fields(key).get("kind", "table") == "table":
             said.append((f"frame.{now}", params))
         for cpu in range(cpus):
             if cpu != actor and now in ("unlinked", "freed", "deposited") and after.points_into(cpu, frame):

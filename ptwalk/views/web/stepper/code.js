@@ -25,7 +25,12 @@ function linesOf(source) {
 /** Take the least indentation away, so that methods start at the left. */
 function dedent(lines) {
   const least = Math.min(...lines.map(([, text]) => text.length - text.trimStart().length));
-  return lines.map(([number, text]) => [number, text.slice(least)]);
+  // Half the indentation is enough to see the blocks, and leaves room for the words.
+  return lines.map(([number, text]) => {
+    const body = text.slice(least);
+    const deep = body.length - body.trimStart().length;
+    return [number, " ".repeat(deep > 4 ? 2 + deep / 2 : deep) + body.trimStart()];
+  });
 }
 
 /** The end of the statement that begins at `index`: lines that a bracket keeps open. */
@@ -69,7 +74,8 @@ export function codeView(ctx, cpu) {
   const now = stackOf(ctx.state, cpu);
   const acted = ctx.step && ctx.step.cpu === cpu;
   const then = acted && ctx.before ? stackOf(ctx.before, cpu) : now;
-  const stack = (acted && then.length ? then : now).slice(-2);
+  let stack = (acted && then.length ? then : now).slice(-2);
+  if (stack.length === 2 && stack[0][0] === stack[1][0]) stack = stack.slice(1); // one text is enough for a recursion
   const did = acted && then.length ? then[then.length - 1] : null;
   const at = now.length ? now[now.length - 1] : null;
   const fatal = ctx.fatal && ctx.run.report.cpu === cpu;

@@ -11,8 +11,7 @@ const LOCALS = 6;
 function slotText(ctx, slot) {
   const [frame, index] = slot.split(".");
   if (index === "lock") return ctx.words.ui("in_frame", { n: frame });
-  const value = ctx.state.get(`f${frame}`);
-  return `${(value && value.level) || ctx.words.frame(frame)}[${index}] ${ctx.words.ui("in_frame", { n: frame })}`;
+  return `→ ${frame} [${index}]`;
 }
 
 function localText(ctx, value) {
@@ -47,7 +46,7 @@ function localsView(ctx, cpu) {
   rows.sort((a, b) => Number(b.stands) - Number(a.stands) || Number(b.said.false) - Number(a.said.false) * (rows.length > LOCALS ? 1 : 0));
   const believes = rows.some((row) => row.memory);
   const line = ({ local, said, memory, isNew }) => h("tr", { class: classes(said.false && "lie", isNew && "new") },
-    h("th", { scope: "row" }, local.name), h("td", null, localText(ctx, local.value)),
+    h("th", { scope: "row" }, local.name), h("td", { title: localText(ctx, local.value) }, localText(ctx, local.value)),
     believes ? h("td", null, said.false && memory ? "≠ " : "", memory) : null);
   return h("table", { class: hueClass(ctx.run, cpu) },
     h("thead", null, h("tr", null, h("th", { scope: "col" }, ctx.words.ui(believes ? "believes" : "locals")),

@@ -34,7 +34,7 @@ function survey(run) {
     else if (/^e\d/.test(key)) {
       matter(key.slice(1), step ? 3 : 1);
       if (step) changed.add(Number(key.slice(1).split(".")[0]));
-    } else if (key.includes(".v.") && value !== null) {
+    } else if (key.includes(".v.") && value !== null && typeof value === "object") {
       if (value.at) matter(value.at, 2);
       if (value.from) matter(value.from, 2);
     }
@@ -130,8 +130,9 @@ export function columnsOf(count, now, left, width, wanted) {
     for (let i = 0; i <= count; i++) xs[i] = left + i * even;
     return { xs, folded: false, near: [1, count] };
   }
-  const lo = Math.max(1, Math.min(now - 7, count - 14));
-  const hi = Math.min(count, lo + 14);
+  const shown = count > 120 ? 15 : 11;
+  const lo = Math.max(1, Math.min(now - (shown - 1) / 2, count - shown + 1));
+  const hi = Math.min(count, lo + shown - 1);
   const full = Math.min(wanted, (room * 0.7) / (hi - lo + 1));
   const small = (room - full * (hi - lo + 1)) / Math.max(count - (hi - lo + 1), 1);
   xs[0] = left;

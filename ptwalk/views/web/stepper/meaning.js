@@ -21,10 +21,13 @@ export function stackOf(state, cpu) {
   return stack;
 }
 
-/** "live", or how a pointer into `frame` fails: "stale" (unlinked, deposited) or "dangling" (freed, reused). */
-export function standing(state, frame, generation) {
+/**
+ * "live", or how a pointer of `cpu` into `frame` fails: "stale" (unlinked, deposited) or "dangling" (freed, reused).
+ * What a CPU did to a frame itself it knows: that is no false belief.
+ */
+export function standing(state, cpu, frame, generation) {
   const value = state.get(`f${frame}`);
-  if (!value) return "live";
+  if (!value || state.get(`by:f${frame}`) === cpu) return "live";
   if ((value.generation || 0) !== (generation || 0)) return "dangling";
   if (value.state === "unlinked" || value.state === "deposited") return "stale";
   if (value.state === "freed") return "dangling";
@@ -32,29 +35,28 @@ export function standing(state, frame, generation) {
 }
 
 /**
- * What a local stands for in memory, and whether it is still so.
- * `frame` is the frame it leads to or points into; `home` the table of the entry it was read from.
+ * What a local of `cpu` stands for in memory, and whether it is still so.
+ * `frame` is the frame it leads to or points into; `homeGone` says that the table it was read from is gone.
  */
-export function truth(state, local) {
+export function truth(state, cpu, local) {
   const value = local.value;
   const into = value.at ? Number(value.at.split(".")[0]) : value.to;
-  const status = into === undefined ? "live" : standing(state, into, value.generation);
-  if (value.from) {
-    const entry = state.get(`e${value.from}`);
-    const home = Number(value.from.split(".")[0]);
-    const homeNow = state.get(`f${home}`);
-    const homeGone = Boolean(homeNow) && homeNow.state !== "live";
-    const moved = value.to !== undefined && (!entry || entry.to !== value.to);
-    return { frame: into, status, false: moved || homeGone || status !== "live", entry: entry || null, homeGone };
-  }
-  return { frame: into, status, false: status !== "live", entry: null, homeGone: false };
+  const status = into === undefined ? "live" : standing(state, cpu, into, value.generation);
+  if (!value.from) return { frame: into, status, false: status !== "live", entry: null, homeGone: false };
+  const entry = state.get(`e${value.from}`);
+  const home = Number(value.from.split(".")[0]);
+  const homeNow = state.get(`f${home}`);
+  const homeGone = Boolean(homeNow) && homeNow.state !== "live";
+  const moved = value.to !== undefined && (!entry || entry.to !== value.to) && state.get(`by:e${value.from}`) !== cpu;
+  const lost = homeGone && state.get(`by:f${home}`) !== cpu;
+  return { frame: into, status, false: moved || lost || status !== "live", entry: entry || null, homeGone };
 }
 
 /** Whether CPU `cpu` holds a pointer into `frame`: "" or "true" or "false now". */
 export function holdsPointer(state, cpu, frame) {
   let held = "";
   for (const local of localsOf(state, cpu)) {
-    const said = truth(state, local);
+    const said = truth(state, cpu, local);
     if (said.frame !== frame) continue;
     if (said.false) return "false";
     held = "true";
@@ -67,7 +69,7 @@ export function falseBeliefs(state, cpus) {
   const found = [];
   for (let cpu = 0; cpu < cpus; cpu++) {
     for (const local of localsOf(state, cpu)) {
-      const said = truth(state, local);
+      const said = truth(state, cpu, local);
       if (said.false && said.frame !== undefined) found.push([cpu, said.frame]);
     }
   }

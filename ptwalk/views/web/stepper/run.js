@@ -5,11 +5,16 @@ const EVERY = 64; // steps between two checkpoints: a step is then at most this 
 
 /** @typedef {Map<string, any>} State  the flat state of docs/trace-schema.md, by key */
 
-/** Change a state in place; a key that ends in `.*` takes all keys away that begin so. */
-export function applyChanges(state, changes) {
+/**
+ * Change a state in place by what a step set; a key that ends in `.*` takes all keys away that begin so.
+ * Who changed an entry or a frame last is kept beside it as `by:KEY`: a CPU knows what it did itself.
+ */
+export function applyChanges(state, step) {
+  const changes = step.set;
   if (!changes) return;
   for (const key of Object.keys(changes)) {
     const value = changes[key];
+    if (/^[ef]\d/.test(key)) state.set(`by:${key}`, step.cpu);
     if (key.endsWith(".*")) {
       for (const old of [...state.keys()]) if (old.startsWith(key.slice(0, -1))) state.delete(old);
     } else if (value === null) state.delete(key);
@@ -46,11 +51,11 @@ export class Run {
     let mark = Math.min(Math.floor(n / EVERY), this.marks.length - 1);
     for (; mark < Math.floor(n / EVERY); mark++) {
       const next = new Map(this.marks[mark]);
-      for (let i = mark * EVERY; i < (mark + 1) * EVERY; i++) applyChanges(next, this.steps[i].set);
+      for (let i = mark * EVERY; i < (mark + 1) * EVERY; i++) applyChanges(next, this.steps[i]);
       this.marks.push(next);
     }
     const state = new Map(this.marks[mark]);
-    for (let i = mark * EVERY; i < n; i++) applyChanges(state, this.steps[i].set);
+    for (let i = mark * EVERY; i < n; i++) applyChanges(state, this.steps[i]);
     return state;
   }
 

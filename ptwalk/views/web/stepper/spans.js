@@ -64,10 +64,13 @@ function frameSpans(run) {
 /** Which frames the run is about: the report's, then tables that were left behind, then others; at most `limit`. */
 function subjects(run, lives, limit) {
   const order = [];
+  const tables = [...lives.keys()].filter((frame) => lives.get(frame)[0].table);
+  const lied = beliefSpans(run, tables.slice(0, 12)).filter((b) => !b.good && b.to > b.from).map((b) => b.frame);
   const add = (frame) => {
     if (frame !== undefined && lives.has(frame) && !order.includes(frame)) order.push(frame);
   };
   if (run.report) add(run.report.frame);
+  for (const frame of lied) add(frame);
   for (const [frame, list] of lives) if (list[0].table && list.some((s) => s.state !== "live")) add(frame);
   if (!order.length || limit > 2) for (const [frame, list] of lives) if (list.some((s) => s.state !== list[0].state)) add(frame);
   return order.slice(0, limit);
@@ -81,7 +84,7 @@ function beliefSpans(run, frames) {
     if (n > 0) {
       const set = run.steps[n - 1].set || {};
       const keys = Object.keys(set);
-      applyChanges(state, set);
+      applyChanges(state, run.steps[n - 1]);
       if (!keys.some((key) => /^(f|e)\d|^c\d+\.v\./.test(key))) continue;
     }
     for (const frame of frames) {

@@ -234,7 +234,7 @@ export function tablesView(ctx) {
 export function tableContext(ctx) {
   const locals = ctx.run.cpus.map((_, cpu) => localsOf(ctx.state, cpu));
   const truths = new Map();
-  for (const list of locals) for (const local of list) truths.set(local.value, truth(ctx.state, local));
+  locals.forEach((list, cpu) => list.forEach((local) => truths.set(local.value, truth(ctx.state, cpu, local))));
   const pathOf = (box) => {
     const level = ctx.run.head.levels.find((l) => l.name === box.level);
     return level ? level.index : undefined;

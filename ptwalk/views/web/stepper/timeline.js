@@ -31,7 +31,7 @@ function geometry(ctx, rows) {
   const inner = ctx.inner;
   const scrolls = ctx.width < 560 && count * 28 > inner - gutter;
   const width = scrolls ? gutter + Math.min(count, 400) * 28 : inner;
-  const wanted = narrow ? 28 : 56;
+  const wanted = narrow ? 30 : 50;
   const { xs, folded, near } = columnsOf(count, ctx.n, gutter, width, wanted);
   const y = {};
   let top = 28;
@@ -66,8 +66,8 @@ function pill(ctx, g, from, to) {
   const x = g.l(from) + 1;
   const w = Math.max(g.r(to) - g.l(from) - 2, 1);
   const many = to > from;
-  const word = many ? `${step.label} × ${to - from + 1}` : fatal ? `✕ ${step.label}` : step.label;
-  const text = fitting(word, w) || (fatal && w > 14 ? "✕" : "");
+  const word = many ? `${ctx.run.cpus[step.cpu].task || step.label} × ${to - from + 1}` : fatal ? `✕ ${step.label}` : step.label;
+  const text = fitting(word, w) || (many && fitting(`× ${to - from + 1}`, w)) || (fatal && w > 14 ? "✕" : "");
   return h("g", { class: name, "data-step": here ? ctx.n : to },
     h("rect", { x, y, width: w, height: 18, rx: step.cpu % 2 ? 2 : Math.min(9, w / 2) }),
     label(x + w / 2, y + 13, text, "", "middle"));
@@ -78,8 +78,8 @@ function pills(ctx, g) {
   const count = ctx.run.length;
   for (let i = 1; i <= count; ) {
     let j = i;
-    if (g.folded && g.w(i) < 12) {
-      while (j < count && ctx.run.steps[j].cpu === ctx.run.steps[i - 1].cpu && g.w(j + 1) < 12 && !(ctx.run.report && ctx.run.report.step === j + 1)) j++;
+    if (g.folded && g.w(i) < 6) {
+      while (j < count && ctx.run.steps[j].cpu === ctx.run.steps[i - 1].cpu && g.w(j + 1) < 6 && !(ctx.run.report && ctx.run.report.step === j + 1)) j++;
       while (j > i && j >= g.near[0] && i < g.near[0]) j--;
     }
     if (g.r(j) - g.l(i) >= 1 || j === count) out.push(pill(ctx, g, i, j));
@@ -260,7 +260,8 @@ function names(ctx, g, spans) {
   if (ctx.run.compare) out.push(label(0, g.y.cmp + 13, ctx.run.compare.name.slice(0, g.narrow ? 11 : 19), "m"));
   for (const { lock } of spans.locks) {
     const name = lock.frame === undefined || g.narrow ? lock.name : ctx.words.ui("lock_of", { lock: lock.name, frame: ctx.words.frame(lock.frame) });
-    out.push(label(0, g.y[`l${lock.id}`] + 12, name.slice(0, g.narrow ? 11 : 19), "m"));
+    const most = g.narrow ? 11 : 19;
+    out.push(h("g", null, h("title", null, name), label(0, g.y[`l${lock.id}`] + 12, name.length > most ? `${name.slice(0, most - 1)}…` : name, "m")));
   }
   for (const { frame } of spans.lives) out.push(label(0, g.y[`f${frame}`] + 12, ctx.words.frame(frame), "m"));
   for (const { cpu, frame } of spans.beliefs) {

@@ -31,6 +31,7 @@ export function verdictView(ctx) {
   const rule = (hit && report.rule) || (verdict && verdict.rule) || "";
   if (hit) {
     if (report.text) lines.push(report.text);
+    if (report.cause) lines.push(words.ui("likely", { cause: report.cause }));
     if (rule) lines.push(words.ui("rule_broken", { rule }));
   } else if (verdict) {
     if (outcome === "bug" && verdict.steps) {
@@ -39,8 +40,8 @@ export function verdictView(ctx) {
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
     if (rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule }));
-  } else lines.push(words.ui("not_searched"));
+  } else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
   return h("div", { class: classes("ver", hit && "hit", outcome === "bug" && "bug", outcome === "safe" && "good"), role: "group", "aria-label": words.ui("verdict") },
-    h("strong", null, title), h("span", { class: "tx" }, lines.map((line) => h("span", { class: "ln" }, line))),
+    h("strong", null, title), h("span", { class: "tx" }, lines.map((line) => h("span", { class: "ln", title: line }, line))),
     verdict ? h("span", { class: "ct" }, counts(ctx, verdict).map((line) => h("span", { class: "ln" }, line))) : null);
 }

@@ -40,7 +40,7 @@ export class Words {
         .split("|")
         .forEach((text, i) => {
           const kind = key.startsWith("bad.") ? "bad" : parts.length === 0 && i === 0 ? "strong" : "plain";
-          parts.push({ text: text.charAt(0).toUpperCase() + text.slice(1), kind });
+          parts.push({ text: key === "text" ? text : text.charAt(0).toUpperCase() + text.slice(1), kind });
         });
     }
     return parts;
