@@ -48,7 +48,7 @@ OUTSIDE: dict[str, set[str]] = {
     "traitlets": {"views"},
 }
 AT_ONCE = {"elftools"}
-LATE_MODULES = {"capture/translate"}  # and each module of `views` with a widget in it, which subclasses one
+LATE_MODULES = {"capture/translate", "views/stepper"}  # and each `…widget…` of `views`: it subclasses one
 HEAVY = sorted(set(OUTSIDE) | {"mpl_toolkits", "PIL", "pytest", "jupyterlab"})
 
 OLDEST = (3, 11)
