@@ -142,7 +142,7 @@ class _Facts:
             if swapper:
                 views["swapper"] = Roots(swapper, swapper, swapper)
             own = Root(address, user_format) if address is not None else None
-            kernel_root = self._x86_kernel_root(own, processor, root)
+            kernel_root = self._x86_kernel_root(own, processor, root, swapper)
             if kernel_root:
                 views["kernel"] = Roots(kernel_root, kernel_root, kernel_root)
             mine = Roots(own, own, own) if own else None
@@ -266,8 +266,8 @@ class _Facts:
         if self.processors:
             count = len([p for p in self.processors if p.user] or self.processors)
             raise CaptureError(
-                f"{self.core.path} has no process {process}: {count} processors can be looked at;"
-                f" give process=1 to {count}, or root=0x…"
+                f"{self.core.path} has no process {process}: it can be seen through the processors that"
+                f" ran a process, process=1 to {count}, or any root, root=0x…"
             )
         return None
 
@@ -278,7 +278,7 @@ class _Facts:
         return None if address is None else Root(address, format)
 
     def _x86_kernel_root(
-        self, own: Root | None, processor: Processor | None, given: int | None
+        self, own: Root | None, processor: Processor | None, given: int | None, swapper: Root | None
     ) -> Root | None:
         if own is None or given is not None:
             return None
@@ -287,8 +287,21 @@ class _Facts:
             if address is not None:
                 return Root(address, own.format)
             return None if self.sidecar.truth.get("kpti") else own
-        # A processor stopped in the kernel shows the kernel-mode root; one stopped in user mode may hide it.
-        return own if processor and not processor.user else None
+        # A processor stopped in the kernel shows the kernel-mode root; one stopped in user mode may hide it. With
+        # page-table isolation it is the page before (arch/x86/entry/calling.h, 6.1: PTI_USER_PGTABLE_BIT, bit 12).
+        # Every kernel-mode root repeats the upper half of the kernel's own: that tells which it is.
+        if processor and not processor.user:
+            return own
+        for address in (own.address, own.address & ~0x1000):
+            if swapper and self._upper_half(address) == self._upper_half(swapper.address) is not None:
+                return Root(address, own.format)
+        return None
+
+    def _upper_half(self, root: int) -> bytes | None:
+        try:
+            return self.core.memory.read(root + 2048, 2048)
+        except MissingMemory:
+            return None
 
     def _arm64_kernel_root(self, format: Format) -> Root | None:
         address = self.sidecar.address("kernel_root") if self.sidecar else None
