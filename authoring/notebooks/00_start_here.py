@@ -28,11 +28,11 @@ ptwalk.start("00")
 ## One minute
 
 This is a Linux machine. It was stopped in the middle of its work, and its page tables were written down. A
-program on it wrote a sentence into its memory, at address `0x4d1000`. Here is that sentence, read out of
+program on it wrote a line of text into its memory, at address `0x4d1000`. Here is that line, read out of
 the stopped machine.
 """
 
-# %% the-sentence
+# %% the-line
 machine = ptwalk.open_capture("x86_64-4level-6.1")
 print(machine.read(0x4D1000, 36).decode())
 

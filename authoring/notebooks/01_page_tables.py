@@ -24,7 +24,7 @@ ptwalk.start("01")
 
 Here is a process of a stopped Linux machine. It has a page at `0x7fc0ee114000`. We ask two witnesses about
 it. The first is Linux: its file `/proc/PID/pagemap` says which pages a process has. The second is the
-hardware, which walks the tables.
+hardware, which walks the tables. (A **frame** is a page of real memory.)
 """
 
 # %% two-truths
@@ -32,9 +32,8 @@ machine = ptwalk.open_capture("x86_64-4level-6.1")
 va = 0x7FC0EE114000
 
 pagemap = next(run for run in machine.truth["pages"] if run["va"] == hex(va))
-print("Linux says: present =", pagemap["present"], "in frame", pagemap["pfn"])
-fault = machine.walk(va).fault
-print("The hardware says:", fault.reason, "at the", fault.level)
+print("Linux says: present is", pagemap["present"], "and the frame is", pagemap["pfn"])
+print("The hardware says:", machine.walk(va).fault.reason)
 
 # %% [markdown] two-truths-why
 """
@@ -76,9 +75,8 @@ from IPython.display import HTML
 
 from ptwalk.views import space
 
-HTML(
-    space.html(machine.format, list(machine.mapped_ranges("user")), machine.tables("user"), name="Process P")
-)
+ranges, tables = list(machine.mapped_ranges("user")), machine.tables("user")
+HTML(space.html(machine.format, ranges, tables, name="Process P"))
 
 # %% [markdown] explain-space
 """
@@ -133,8 +131,8 @@ print(hex(pud_entry), hex(pmd_entry), hex(pte_entry))
 
 # %% [markdown] predict-frame
 """
-**Predict.** The last entry is `0x8000000142921867`. A **frame** is a page of physical memory, and its
-number is the address without the last 12 bits. What is the frame?
+**Predict.** The last entry is `0x8000000142921867`. A frame's number is its address without the last 12
+bits. What is the frame?
 
 <details><summary>0x8000000142921</summary>
 Bit 63 is not address. On this machine it means: no code may run from here.
@@ -152,7 +150,16 @@ machine.walk(0x7FC0EDB53000)
 
 # %% [markdown] your-turn
 """
-That is the same walk, done by the library.
+That is the same walk, done by the library. The letters are the flags that are set:
+
+| flag | bit | it says |
+| --- | --- | --- |
+| P | 0 | present |
+| W | 1 | may be written |
+| U | 2 | the program may use it, not only the kernel |
+| A | 5 | accessed: the hardware has used this entry |
+| D | 6 | dirty: the hardware has written to this page |
+| NX | 63 | no code may run from here |
 
 **Play.** Pick a place of the process below, or type an address of your own. Move an index up and down:
 which part of the address changes?
@@ -243,6 +250,12 @@ The entry is not zero, so the second one does.
 </details>
 """
 
+# %% [markdown] before-count
+"""
+How often does each state occur in this process? The lower 256 entries of the root are the program's half of
+the addresses.
+"""
+
 # %% count-states
 from collections import Counter
 
@@ -287,7 +300,8 @@ strictest wins. If one level forbids it, it is forbidden.
 
 This process has two roots. While it runs, the processor uses one that knows almost nothing of the kernel.
 When it enters the kernel, the processor changes to another. (That is page-table isolation, a defence
-against Meltdown.) Below is the program's own code, seen from both.
+against Meltdown.) Below is the program's own code, seen from both. `u r-x` means: the user may read and run
+it, not write.
 
 **Predict.** Same frame? And may code run from there in both views?
 

@@ -7,8 +7,8 @@
 # Exercises 1: page tables of a real process
 
 After these exercises you can translate an address by hand, write a page-table walker, and tell the states
-of an entry apart. They go with [the notebook](../notebooks/01_page_tables.ipynb). About 80 minutes alone; the last one is
-for the brave.
+of an entry apart. They go with [the notebook](../notebooks/01_page_tables.ipynb). About 80 minutes alone;
+the last one is for the brave.
 
 | exercise | | minutes |
 | --- | --- | --- |
