@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from ptwalk.arch import Format
 from ptwalk.errors import AddressError, CaptureError
@@ -158,7 +158,7 @@ class Capture:
 
     # Addresses
 
-    def walk(self, va: int) -> WalkRecord:
+    def walk(self, va: SupportsIndex) -> WalkRecord:
         """Walk the tables for one virtual address, as the hardware does.
 
         Returns a record with `.physical`, `.page_size`, `.fault` (None, or what stopped the walk and at which
@@ -166,13 +166,12 @@ class Capture:
         """
         if self._one_root:
             return mmu.walk(self.memory, self.root, self.format, va)
+        va = mmu.virtual_address(va)
         root = self._root_for(va)
         return mmu.walk(self.memory, root.address, root.format, va)
 
     def _root_for(self, va: int) -> Root:
         main = self.roots.main
-        if not isinstance(va, int) or va < 0:
-            return main
         root = self.roots.kernel if main.format.half(va) == "kernel" else self.roots.user
         # Where the other root is not known, the main one's format says that the address is not its own.
         return root or main
@@ -249,8 +248,9 @@ class Capture:
     def graph(self, half: str | None = None) -> TableGraph:
         """The graph of tables that the view's root reaches, for those who want its leaves one by one.
 
-        `half` ("user" or "kernel") leaves out the other half. On arm64 the halves have a root each: None
-        means the view's own half.
+        Its `kept()` lists the entries that map nothing to the hardware and are not empty: swapped pages,
+        PROT_NONE, migration, markers. `half` ("user" or "kernel") leaves out the other half. On arm64 the
+        halves have a root each: None means the view's own half.
         """
         if half not in (None, "user", "kernel"):
             raise CaptureError(f"half is {half!r}: give 'user', 'kernel' or None")

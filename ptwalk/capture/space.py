@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ptwalk.arch import Format, Level, Rights
+from ptwalk.arch import Entry, Format, Level, Rights
 from ptwalk.errors import CaptureError, MissingMemory
 from ptwalk.machine.physmem import PhysicalMemory
 from ptwalk.trace.space import ALIAS, MAPPED, MappedRange, TableNode
@@ -131,17 +131,13 @@ class TableGraph:
         if rights is not None:
             yield MappedRange(start, end, physical, page_size, rights, kind)
 
-    def tables(self) -> tuple[TableNode, ...]:
-        """Every table that can be reached and read, once, level by level and in order of address."""
+    def _visits(self) -> Iterator[tuple[Level, int, int, list[tuple[int, int]]]]:
+        # (level, table, first address covered, entries that are not zero), each table once for each level it serves.
         format = self.format
-        parents: dict[int, set[int]] = {}
-        found: dict[int, tuple[Level, int, int]] = {}
         # One level at a time: tables to go through there, each with the first address that it covers.
-        top = format.levels[0]
-        front = {self.root: self._va(0, 0, top)}
+        front = {self.root: self._va(0, 0, format.levels[0])}
         gone_through = 0
         for depth, level in enumerate(format.levels):
-            table_test, table_is = format.table_tests[depth]
             below: dict[int, int] = {}
             for table, start in front.items():
                 entries = self._entries(table, level)
@@ -149,13 +145,22 @@ class TableGraph:
                     continue
                 gone_through += 1
                 self._check(gone_through)
-                found.setdefault(table, (level, start, len(entries)))
+                yield level, table, start, entries
                 for index, raw in entries:
-                    if raw & table_test == table_is:
-                        child = format.table_address(raw)
-                        parents.setdefault(child, set()).add(table + 8 * index)
-                        below.setdefault(child, self._va(start, index, level))
+                    if format.is_table(raw, depth):
+                        below.setdefault(format.table_address(raw), self._va(start, index, level))
             front = below
+
+    def tables(self) -> tuple[TableNode, ...]:
+        """Every table that can be reached and read, once, level by level and in order of address."""
+        format = self.format
+        parents: dict[int, set[int]] = {}
+        found: dict[int, tuple[Level, int, int]] = {}
+        for level, table, start, entries in self._visits():
+            found.setdefault(table, (level, start, len(entries)))
+            for index, raw in entries:
+                if format.is_table(raw, level.depth):
+                    parents.setdefault(format.table_address(raw), set()).add(table + 8 * index)
         return tuple(
             TableNode(
                 address=table,
@@ -168,6 +173,16 @@ class TableGraph:
             )
             for table, (level, start, used) in found.items()
         )
+
+    def kept(self) -> Iterator[tuple[int, Entry]]:
+        """(address, entry) where an entry is not empty and the hardware does not use it, level by level.
+
+        Such entries are Linux's own: swapped pages, PROT_NONE, migration, markers; or they have a reserved bit set.
+        """
+        for level, _, start, entries in self._visits():
+            for index, raw in entries:
+                if not self.format.is_table(raw, level.depth) and not self.format.is_leaf(raw, level.depth):
+                    yield self._va(start, index, level), self.format.decode(raw, level)
 
     def _check(self, tables: int) -> None:
         if tables > MOST_TABLES:

@@ -11,6 +11,8 @@ when somebody looks.
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import index
+from typing import SupportsIndex
 
 from ptwalk.arch import Format
 from ptwalk.errors import AddressError, MissingMemory
@@ -32,7 +34,18 @@ def _steps(format: Format) -> tuple[Step, ...]:
     )
 
 
-def walk(memory: PhysicalMemory, root: int, format: Format, va: int) -> WalkRecord:
+def virtual_address(va: SupportsIndex) -> int:
+    """A virtual address from any kind of integer (numpy's too).  Raises `AddressError` if it is no 64-bit number."""
+    try:
+        number = index(va)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 1 << 64:
+        raise AddressError(f"{va!r} is no virtual address: give a number from 0 to 2^64-1")
+    return number
+
+
+def walk(memory: PhysicalMemory, root: int, format: Format, va: SupportsIndex) -> WalkRecord:
     """Translate one virtual address as the hardware does, and say every step of it.
 
     `root` is the physical address of the top table (not a register's value: see `Format.root_address`),
@@ -41,7 +54,7 @@ def walk(memory: PhysicalMemory, root: int, format: Format, va: int) -> WalkReco
     format's. Raises `AddressError` if `va` is no 64-bit number; nothing else.
     """
     if not isinstance(va, int) or not 0 <= va < 1 << 64:
-        raise AddressError(f"{va!r} is no virtual address: give a number from 0 to 2^64-1")
+        va = virtual_address(va)
     if not format.covers(va):
         return WalkRecord(va, format, root, (), None, None, NOT_CANONICAL)
     read = memory.read_u64

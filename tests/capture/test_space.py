@@ -207,3 +207,19 @@ def test_ranges_agree_with_walks(name, process):
     if process == 1:
         # Beside what pagemap calls present: 2 pages it skips are mapped, 8 PROT_NONE ones are not.
         assert mapped == told + (2 - 8) * 4096
+
+
+@pytest.mark.parametrize(("name", "process"), [(X86, 1), (X86, 2), (ARM, 1), (ARM, 2)])
+def test_what_linux_keeps_in_entries_that_are_not_present(name, process, record_property):
+    """Swapped and PROT_NONE pages are found in the tables: exactly those that pagemap tells of."""
+    capture = open_capture(name, process=process)
+    closed = [(vma.start, vma.end) for vma in capture.vmas if vma.prot.startswith("---")]
+    told = {}
+    for run in capture.truth["pages"]:
+        first = int(run["va"], 16)
+        none = run["present"] and any(start <= first < end for start, end in closed)
+        if run["swapped"] or none:
+            told |= {first + i * 4096: "swap" if run["swapped"] else "prot-none" for i in range(run["n"])}
+    found = {va: str(entry.state) for va, entry in capture.graph("user").kept()}
+    assert found == told
+    record_property("compared", f"{len(found)} entries")

@@ -1,5 +1,6 @@
 """The hardware walk over tables made by hand: each way to end, at each level, for each format."""
 
+import numpy as np
 import pytest
 
 from ptwalk.arch import FORMAT_NAMES, EntryState, format_named
@@ -126,6 +127,15 @@ def test_what_is_no_address(va):
     """Anything that is no 64-bit number is refused in one sentence."""
     with pytest.raises(AddressError, match="give a number from 0 to"):
         walk(WordMemory(), 0, format_named("x86-64-4level"), va)
+
+
+def test_any_kind_of_integer():
+    """Integers of numpy are addresses too; the record holds a plain number."""
+    fmt = format_named("x86-64-4level")
+    memory, va = path(fmt, 3, fmt.make_leaf(0x5000, "pte"))
+    record = walk(memory, fmt.page_size, fmt, np.uint64(va))
+    assert record == walk(memory, fmt.page_size, fmt, va)
+    assert type(record.va) is int
 
 
 def test_contiguous_runs():
