@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # What people write when they do not care about the address width: the widest use of each kernel's default.
-_SHORT = {"x86-64": "x86-64-4level", "x86_64": "x86-64-4level", "arm64": "arm64-4k-48", "aarch64": "arm64-4k-48"}
+_SHORT = {
+    "x86-64": "x86-64-4level",
+    "x86_64": "x86-64-4level",
+    "arm64": "arm64-4k-48",
+    "aarch64": "arm64-4k-48",
+}
 
 
 def register(verbs: Verbs) -> None:
@@ -26,8 +31,12 @@ def register(verbs: Verbs) -> None:
         epilog=f"Formats: {', '.join(FORMAT_NAMES)}. "
         "Example: ptwalk decode --arch x86-64 --level pte 0x8000000140a65067",
     )
-    parser.add_argument("entry", nargs="+", metavar="ENTRY", help="the entry's 64 bits, such as 0x8000000140a65067")
-    parser.add_argument("--arch", required=True, metavar="NAME", help="x86-64, arm64, or a format's full name")
+    parser.add_argument(
+        "entry", nargs="+", metavar="ENTRY", help="the entry's 64 bits, such as 0x8000000140a65067"
+    )
+    parser.add_argument(
+        "--arch", required=True, metavar="NAME", help="x86-64, arm64, or a format's full name"
+    )
     parser.add_argument("--level", required=True, metavar="LEVEL", help="pgd, p4d, pud, pmd or pte")
     parser.add_argument(
         "--release", default="6.1", metavar="X.Y", help="kernel release whose encodings apply (6.1)"
@@ -45,7 +54,9 @@ def run(args: argparse.Namespace) -> int:
         raise PtwalkError("--svg draws one entry; give one")
     name = _SHORT.get(args.arch.lower(), args.arch.lower())
     if name not in FORMAT_NAMES:
-        raise BadArgument(f"{args.arch!r} is no format; use x86-64, arm64 or one of {', '.join(FORMAT_NAMES)}")
+        raise BadArgument(
+            f"{args.arch!r} is no format; use x86-64, arm64 or one of {', '.join(FORMAT_NAMES)}"
+        )
     fmt = format_named(name, release=args.release)
     level = fmt.level(args.level.lower())
     entries = [fmt.decode(raw, level) for raw in raws]

@@ -33,7 +33,9 @@ def number(text: str, what: str = "address") -> int:
         try:
             value = int(stripped, 16)
         except ValueError:
-            raise BadArgument(f"{text!r} is no {what}; write it in hexadecimal, such as 0x7f1234567000") from None
+            raise BadArgument(
+                f"{text!r} is no {what}; write it in hexadecimal, such as 0x7f1234567000"
+            ) from None
         if stripped.replace("_", "").isdecimal():
             # 007 is neither decimal nor surely hexadecimal: do not guess.
             raise BadArgument(f"{text!r} is no {what}: with leading zeros write 0x{stripped}") from None
@@ -56,7 +58,9 @@ def add_capture(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="which process of the capture, counted from 1; or kernel (process 1 in kernel mode), or swapper",
     )
-    parser.add_argument("--root", metavar="ADDRESS", help="physical address of the root table, or CR3 or TTBR")
+    parser.add_argument(
+        "--root", metavar="ADDRESS", help="physical address of the root table, or CR3 or TTBR"
+    )
     parser.add_argument("--format", metavar="NAME", help="format of the tables, such as x86-64-4level")
 
 
@@ -84,7 +88,9 @@ def write_svg(path: str, content: str) -> None:
     try:
         Path(path).write_text(content + "\n", encoding="utf-8")
     except OSError as error:
-        raise PtwalkError(f"cannot write {path}: {error.strerror}; give a file in a folder that exists") from None
+        raise PtwalkError(
+            f"cannot write {path}: {error.strerror}; give a file in a folder that exists"
+        ) from None
 
 
 def print_json(value: Any) -> None:

@@ -67,5 +67,6 @@ def line(label: str, seconds: float, part: float | None) -> str:
         place = min(place, 2 * swing - place)
         bar = " " * place + "####" + " " * (swing - place)
         return f"{label} [{bar}] {seconds:.0f} s"
-    full = round(min(max(part, 0.0), 1.0) * _WIDTH)
+    part = min(max(part, 0.0), 1.0)
+    full = round(part * _WIDTH)
     return f"{label} [{'#' * full}{' ' * (_WIDTH - full)}] {part:.0%}"

@@ -23,7 +23,9 @@ def register(verbs: Verbs) -> None:
         epilog="Example: ptwalk walk x86_64-4level-6.1 0x400000",
     )
     add_capture(parser)
-    parser.add_argument("address", nargs="+", metavar="ADDRESS", help="virtual address, such as 0x7f1234567000")
+    parser.add_argument(
+        "address", nargs="+", metavar="ADDRESS", help="virtual address, such as 0x7f1234567000"
+    )
     add_output(parser)
     parser.set_defaults(run=run)
 

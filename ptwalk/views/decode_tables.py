@@ -26,7 +26,17 @@ RELEASES = ("5.15", "6.1", "6.6", "6.12", "6.19")
 """The releases in the shipped tables: between two neighbours some encoding changed."""
 
 RIGHTS = ("user_read", "user_write", "user_execute", "kernel_read", "kernel_write", "kernel_execute")
-FLAGS = ("accessed", "dirty", "writable", "user", "global_", "contiguous", "soft_dirty", "uffd_wp", "exclusive")
+FLAGS = (
+    "accessed",
+    "dirty",
+    "writable",
+    "user",
+    "global_",
+    "contiguous",
+    "soft_dirty",
+    "uffd_wp",
+    "exclusive",
+)
 
 # Stand-ins that a sentence is asked to speak about, to find the places where it does.
 _ADDRESS, _TYPE, _OFFSET = 0x5E471A7E5, 70707, 0x60606
@@ -50,8 +60,7 @@ def tables_for(formats: Iterable[Format]) -> dict[str, Any]:
     """The tables of these formats: cut out of the shipped ones where they are there, else computed (seconds)."""
     wanted = {f"{fmt.name} {fmt.release}": fmt for fmt in formats}
     known = all(
-        str(fmt.release) in RELEASES
-        and replace_half(fmt) == format_named(fmt.name, release=fmt.release)
+        str(fmt.release) in RELEASES and replace_half(fmt) == format_named(fmt.name, release=fmt.release)
         for fmt in wanted.values()
     )
     return _cut(json.loads(read_shipped()), set(wanted)) if known else tables(wanted.values())
@@ -208,7 +217,9 @@ class _Tabulation:
         numbers = []
         for place, field in enumerate(entry.fields):
 
-            def meaning(value: int, place: int = place, low: int = field.low, width: int = field.width) -> str | None:
+            def meaning(
+                value: int, place: int = place, low: int = field.low, width: int = field.width
+            ) -> str | None:
                 # None where another value of the field would make it an entry of another kind.
                 raw = entry.raw & ~(((1 << width) - 1) << low) | value << low
                 other = fmt.decode(raw, level)
@@ -265,7 +276,11 @@ def _sentence(entry: Entry) -> str:
         entry.state,
         None if entry.address is None else _ADDRESS,
         None if entry.swap_type is None else _TYPE,
-        None if entry.swap_offset is None else _OFFSET if entry.state is EntryState.SWAP else entry.swap_offset,
+        None
+        if entry.swap_offset is None
+        else _OFFSET
+        if entry.state is EntryState.SWAP
+        else entry.swap_offset,
         entry.kind,
         entry.reserved_bit,
     )
@@ -276,10 +291,12 @@ def _sentence(entry: Entry) -> str:
 
 def _marks(fmt: Format, level: Level, state: EntryState) -> list[str]:
     # Every mark that an entry of this state can carry, in the order in which it carries them.
+    # Long rows of marks first: they fix the order of most, and what excludes another finds its place among them.
+    rows = sorted((fmt.marks_of(raw, level, state).split() for raw in samples()), key=len, reverse=True)
     order: list[str] = []
-    for raw in samples():
+    for row in rows:
         place = 0
-        for mark in fmt.marks_of(raw, level, state).split():
+        for mark in row:
             if mark not in order:
                 order.insert(place, mark)
             place = order.index(mark) + 1

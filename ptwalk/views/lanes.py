@@ -41,7 +41,8 @@ class Lane:
     @property
     def rights(self) -> list[str]:
         """The different rights granted in the lane, in the order of addresses."""
-        return list(dict.fromkeys(str(run.rights) for run in self.ranges if run.kind != ALIAS))
+        different = dict.fromkeys(run.rights for run in self.ranges if run.kind != ALIAS)
+        return list(dict.fromkeys(map(str, different)))
 
     @property
     def aliases(self) -> tuple[MappedRange, ...]:
@@ -69,7 +70,8 @@ def lanes(
         near = runs[first : bisect_right(starts, table.covers_end - 1)]
         below = sorted(children.get(id(table), ()))
         size = fmt.level(table.level).size
-        mine = tuple(run for run in (_clipped(run, table) for run in near) if _held(run, size, below))
+        begin = table.covers_start
+        mine = tuple(_clipped(run, table) for run in near if _held(run, max(run.start, begin), size, below))
         if not below:
             found.append(Lane(path, table.covers_start, table.covers_end, mine))
         else:
@@ -98,17 +100,19 @@ def _paths(tables: Sequence[TableNode]) -> list[tuple[TableNode, ...]]:
     return paths
 
 
-def _held(run: MappedRange, size: int, below: list[int]) -> bool:
+def _held(run: MappedRange, start: int, size: int, below: list[int]) -> bool:
     # A table's own entries map a run if they are large enough, or if they lead to a table drawn elsewhere:
-    # then no lower table begins around the run.
-    if run.kind != ALIAS and run.page_size >= size:
+    # then no lower table begins around the run, or around the part of it that starts here.
+    if run.page_size >= size and run.kind != ALIAS:
         return True
-    before = bisect_right(below, run.start) - 1
-    return before < 0 or run.start >= below[before] + size
+    before = bisect_right(below, start) - 1
+    return before < 0 or start >= below[before] + size
 
 
 def _clipped(run: MappedRange, table: TableNode) -> MappedRange:
     # A run that goes on into the next table is counted in each for its own part.
+    if run.start >= table.covers_start and run.end <= table.covers_end:
+        return run
     start, end = max(run.start, table.covers_start), min(run.end, table.covers_end)
     return replace(run, start=start, end=end, physical=run.physical + start - run.start)
 
@@ -124,17 +128,16 @@ def _groups(path: tuple[TableNode, ...], runs: tuple[MappedRange, ...], below: l
 
 def _folded(found: list[Lane], limit: int) -> list[Lane]:
     while len(found) > limit:
-        deepest: Counter[tuple[int, ...]] = Counter()
-        for lane in found:
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for number, lane in enumerate(found):
             if len(lane.path) > 1:
-                deepest[tuple(table.address for table in lane.path[:-1])] += 1
-        crowded = [(len(key), count, key) for key, count in deepest.items() if count > 1]
+                groups.setdefault(tuple(table.address for table in lane.path[:-1]), []).append(number)
+        # Deep groups first: they lose the least; among these the most crowded.
+        crowded = [(len(key), len(members), key) for key, members in groups.items() if len(members) > 1]
         if not crowded:
             return found
-        # Deep groups first: they lose the least.
-        key = max(crowded)[2]
-        members = [lane for lane in found if tuple(table.address for table in lane.path[:-1]) == key]
-        first = found.index(members[0])
+        numbers = groups[max(crowded)[2]]
+        members = [found[number] for number in numbers]
         whole = Lane(
             members[0].path[:-1],
             members[0].start,
@@ -142,6 +145,10 @@ def _folded(found: list[Lane], limit: int) -> list[Lane]:
             tuple(run for lane in members for run in lane.ranges),
             sum(lane.tables + 1 for lane in members),
         )
-        rest = [lane for lane in found if lane not in members]
-        found = [*rest[:first], whole, *rest[first:]]
+        inside = set(numbers)
+        found = [
+            whole if number == numbers[0] else lane
+            for number, lane in enumerate(found)
+            if number == numbers[0] or number not in inside
+        ]
     return found

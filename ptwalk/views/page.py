@@ -42,7 +42,7 @@ def page(title: str, module: str, sheet: str, values: dict[str, Any], fallback: 
         "<style>\nhtml{color-scheme:light dark;background:#ffffff}body{margin:0 auto;max-width:1400px}\n"
         "@media (prefers-color-scheme:dark){html:not([data-theme=light]){background:#14171b}}\n"
         "html[data-theme=dark]{background:#14171b}\n"
-        f"{sheet}\n</style>\n</head>\n<body>\n<main id=\"widget\"></main>\n"
+        f'{sheet}\n</style>\n</head>\n<body>\n<main id="widget"></main>\n'
         f"<noscript><pre>{escape(fallback)}</pre></noscript>\n"
         f'<script type="application/json" id="values">{data}</script>\n'
         f'<script type="module">\n{script}\n{_MODEL}\n'
@@ -56,5 +56,7 @@ def write(path: str | Path, content: str) -> Path:
     try:
         where.write_text(content, encoding="utf-8")
     except OSError as error:
-        raise PtwalkError(f"cannot write {where}: {error.strerror}; give a file in a folder that exists") from None
+        raise PtwalkError(
+            f"cannot write {where}: {error.strerror}; give a file in a folder that exists"
+        ) from None
     return where

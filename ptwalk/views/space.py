@@ -27,7 +27,12 @@ _BETWEEN = " · "
 
 
 def text(
-    fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNode], *, name: str = "", limit: int = 64
+    fmt: Format,
+    ranges: Sequence[MappedRange],
+    tables: Sequence[TableNode],
+    *,
+    name: str = "",
+    limit: int = 64,
 ) -> str:
     """The address space in plain characters: the counts, then its tables as a tree with what each maps."""
     lines = [name] if name else []
@@ -59,14 +64,24 @@ def listing(ranges: Iterable[MappedRange]) -> str:
 
 
 def svg(
-    fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNode], *, name: str = "", limit: int = 64
+    fmt: Format,
+    ranges: Sequence[MappedRange],
+    tables: Sequence[TableNode],
+    *,
+    name: str = "",
+    limit: int = 64,
 ) -> str:
     """The address space as one SVG element."""
     return _svg.svg(picture(fmt, ranges, tables, name=name, limit=limit))
 
 
 def html(
-    fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNode], *, name: str = "", limit: int = 64
+    fmt: Format,
+    ranges: Sequence[MappedRange],
+    tables: Sequence[TableNode],
+    *,
+    name: str = "",
+    limit: int = 64,
 ) -> str:
     """The address space as HTML that fits a wide, a middle and a narrow column."""
     wide = picture(fmt, ranges, tables, name=name, limit=limit)
@@ -75,7 +90,12 @@ def html(
 
 
 def figure(
-    fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNode], *, name: str = "", limit: int = 64
+    fmt: Format,
+    ranges: Sequence[MappedRange],
+    tables: Sequence[TableNode],
+    *,
+    name: str = "",
+    limit: int = 64,
 ) -> Figure:
     """The address space as a matplotlib figure for print."""
     from ptwalk.views.figure import figure as print_figure
@@ -125,12 +145,19 @@ def lane_words(fmt: Format, lane: Lane) -> str:
         parts.append(f"{count_word(entries, 'entry', 'entries')} {verb} to {again} again")
     if not parts:
         used = lane.path[-1].entries_used
-        parts.append("maps nothing" if not used else f"maps nothing; {count_word(used, 'entry', 'entries')} not none")
+        parts.append(
+            "maps nothing" if not used else f"maps nothing; {count_word(used, 'entry', 'entries')} not none"
+        )
     return _BETWEEN.join(parts)
 
 
 def picture(
-    fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNode], *, name: str = "", limit: int = 64
+    fmt: Format,
+    ranges: Sequence[MappedRange],
+    tables: Sequence[TableNode],
+    *,
+    name: str = "",
+    limit: int = 64,
 ) -> Picture:
     """The address space laid out with one column for each level, on about 1100 pixels."""
     rows = lanes(fmt, ranges, tables, limit)
@@ -146,8 +173,17 @@ def picture(
     for depth, level in enumerate(fmt.levels):
         x = margin + depth * cell
         page.add(Text(x, y, level.name.upper(), size=13, bold=True))
-        page.add(Text(x + text_width(level.name.upper(), 13, bold=True) + 6, y, f"{size_word(level.size)}/entry", "ink2"))
-    page.add(Text(margin + columns * cell, y, "from", "ink2"), Text(strip_x, y, "what the table maps", "ink2"))
+        page.add(
+            Text(
+                x + text_width(level.name.upper(), 13, bold=True) + 6,
+                y,
+                f"{size_word(level.size)}/entry",
+                "ink2",
+            )
+        )
+    page.add(
+        Text(margin + columns * cell, y, "from", "ink2"), Text(strip_x, y, "what the table maps", "ink2")
+    )
     top = y + 8
     ys = []
     y = top
@@ -187,7 +223,14 @@ def stacked(
             above = ()
             y += 20
             x = margin + depth * 10
-            page.add(Text(x, y, f"{_place(fmt, lane.path, depth)}{table.level.upper()} {_table_word(table)}", bold=True))
+            page.add(
+                Text(
+                    x,
+                    y,
+                    f"{_place(fmt, lane.path, depth)}{table.level.upper()} {_table_word(table)}",
+                    bold=True,
+                )
+            )
         above = lane.path
         y += 18
         page.add(Text(margin, y, f"from {lane.start:#x}", "ink2", mono=True))
@@ -230,7 +273,9 @@ def _column(
             last += 1
         top, height = ys[number], ys[last] - ys[number] + _ROW - 4
         style = "double" if table.shared else "solid"
-        page.add(Rect(x, top, width, height, fill="bg", stroke="ink2" if table.shared else "line", style=style))
+        page.add(
+            Rect(x, top, width, height, fill="bg", stroke="ink2" if table.shared else "line", style=style)
+        )
         index = _index(fmt, rows[number].path, depth)
         label = f"[{index}]" if index is not None else "root"
         page.add(Text(x + 7, top + 13.5, label, bold=True))

@@ -37,7 +37,9 @@ def html(*layouts: Picture) -> str:
     rules, parts, above = [".ptwalk-picture{container-type:inline-size}"], [], 0
     for layout, smallest in zip(layouts, least, strict=True):
         name = f"ptwalk-{smallest}-{above}"
-        rules.append(f"@container (max-width:{smallest - 1}px){{.{name}{{display:none}}}}" if smallest else "")
+        rules.append(
+            f"@container (max-width:{smallest - 1}px){{.{name}{{display:none}}}}" if smallest else ""
+        )
         rules.append(f"@container (min-width:{above}px){{.{name}{{display:none}}}}" if above else "")
         parts.append(f'<div class="{name}">{svg(layout)}</div>')
         above = smallest
@@ -83,7 +85,11 @@ def _line(mark: Line) -> str:
         (x0, y0), (x1, y1) = points[-2], points[-1]
         angle = 0.0 if mark.curve else atan2(y1 - y0, x1 - x0)
         left, right = angle + 2.7, angle - 2.7
-        tips = [(x1, y1), (x1 + 9 * cos(left), y1 + 9 * sin(left)), (x1 + 9 * cos(right), y1 + 9 * sin(right))]
+        tips = [
+            (x1, y1),
+            (x1 + 9 * cos(left), y1 + 9 * sin(left)),
+            (x1 + 9 * cos(right), y1 + 9 * sin(right)),
+        ]
         head = f'<path d="M{" L".join(f"{_n(x)} {_n(y)}" for x, y in tips)}Z" fill="{_colour(mark.stroke)}"/>'
         points[-1] = (x1 - 6 * cos(angle), y1 - 6 * sin(angle))
     if mark.curve:
@@ -96,7 +102,9 @@ def _line(mark: Line) -> str:
 
 
 def _label(mark: Text) -> str:
-    attributes = f'x="{_n(mark.x)}" y="{_n(mark.y)}" font-size="{_n(mark.size)}" fill="{_colour(mark.colour)}"'
+    attributes = (
+        f'x="{_n(mark.x)}" y="{_n(mark.y)}" font-size="{_n(mark.size)}" fill="{_colour(mark.colour)}"'
+    )
     if mark.mono:
         attributes += ' class="mono"'
     if mark.bold:

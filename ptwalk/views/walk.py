@@ -86,7 +86,9 @@ def verdict(record: WalkRecord) -> tuple[str, str]:
 
 def description(record: WalkRecord) -> str:
     """What the picture shows, in sentences: one for each level and what came of the walk."""
-    told = [f"{stop.level.name}[{stop.index}]: {stop.step.entry.sentence}" for stop in _stops(record) if stop.step]
+    told = [
+        f"{stop.level.name}[{stop.index}]: {stop.step.entry.sentence}" for stop in _stops(record) if stop.step
+    ]
     head, sentence = verdict(record)
     return " ".join([*told, head.removeprefix("✕ "), sentence])
 
@@ -136,7 +138,9 @@ def picture(record: WalkRecord) -> Picture:
     stops = _stops(record)
     column, gap, margin = 168.0, 24.0, 16.0
     count = len(stops) + 1
-    page = Picture(max(count * column + (count - 1) * gap + 2 * margin, 560), 0, _title(record), description(record))
+    page = Picture(
+        max(count * column + (count - 1) * gap + 2 * margin, 560), 0, _title(record), description(record)
+    )
     page.add(
         Text(margin, 26, f"{record.va:#018x}", size=16, mono=True, bold=True),
         Text(margin + 180, 26, _context(record), "ink2", 13),
@@ -151,7 +155,9 @@ def picture(record: WalkRecord) -> Picture:
         if _leads_on(stops, number):
             start, end = (x + column, top + 43), (x + column + gap - 1, top + 15)
             lost = number + 1 < len(stops) and stops[number + 1].missing is not None
-            arrow = Line((start, end), "bad" if lost else "path", 2, "dashed" if lost else "solid", True, True)
+            arrow = Line(
+                (start, end), "bad" if lost else "path", 2, "dashed" if lost else "solid", True, True
+            )
             page.marks.insert(arrows_at, arrow)
     x = margin + len(stops) * (column + gap)
     offset, bits = _offset(record)

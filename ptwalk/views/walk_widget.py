@@ -138,6 +138,9 @@ def _places(source: TableSource) -> list[tuple[str, str]]:
     # Addresses to begin with: the process's own areas where the source knows them.
     areas = getattr(source, "vmas", ())
     return [
-        (f"{', '.join(area.labels) or area.name or 'anonymous'} ({area.prot}, {area.start:#x})", f"{area.start:#018x}")
+        (
+            f"{', '.join(area.labels) or area.name or 'anonymous'} ({area.prot}, {area.start:#x})",
+            f"{area.start:#018x}",
+        )
         for area in areas
     ]
