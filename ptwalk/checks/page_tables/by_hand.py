@@ -11,9 +11,6 @@ from ptwalk.checks.preflight import number
 from ptwalk.checks.shipped import machine, truth
 from ptwalk.trace.walk import WalkRecord, WalkStep
 
-# Address bits of an entry: 51:12 (Intel SDM volume 3, paging; Linux calls the mask PTE_PFN_MASK).
-ADDRESS = 0x000F_FFFF_FFFF_F000
-
 
 @dataclass(frozen=True)
 class TwoAddresses:

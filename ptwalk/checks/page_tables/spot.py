@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.page_tables.synthetic import ADDRESS
 from ptwalk.checks.preflight import number
 from ptwalk.checks.shipped import machine, truth
 
@@ -85,7 +86,7 @@ def _position(key: str, at: int, right: Mapping[str, int], words: tuple[int, ...
 
 
 def _frame(frame: int, right: int, word: int) -> None:
-    stored = (word & 0x000F_FFFF_FFFF_F000) >> 12
+    stored = (word & ADDRESS) >> 12
     if frame == right:
         return
     if frame == right << 12:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.page_tables.synthetic import NX, PS, A, D, P
+from ptwalk.checks.page_tables.synthetic import ADDRESS, NX, PS, A, D, P
 from ptwalk.checks.preflight import Learner
 from ptwalk.checks.shipped import machine, reader, truth
 
@@ -61,7 +61,7 @@ def captured_words() -> tuple[Word, ...]:
             state = str(fmt.decode(word, levels[depth]).state)
             found[word, levels[depth]] = state
             if state == "table":
-                tables.append((word & 0x000F_FFFF_FFFF_F000, depth + 1))
+                tables.append((word & ADDRESS, depth + 1))
     remarks = {
         "none": "All 64 bits are clear.",
         "table": "Bit 0 is set and nothing ends the walk here.",
@@ -75,7 +75,7 @@ def captured_words() -> tuple[Word, ...]:
 def made_words() -> tuple[Word, ...]:
     """Words that these captures lack, encoded by hand."""
     frame = 0x1_4291_2000
-    prot_none = (~frame & 0x000F_FFFF_FFFF_F000) | PROT_NONE | A | D
+    prot_none = (~frame & ADDRESS) | PROT_NONE | A | D
     erratum = "Only bits 5 and 6 are set. The CPU may set those in an empty entry; Linux looks past them."
     types = "Neither empty nor present; then the type in bits 63:59 decides. Look it up in `types`."
     swapped = "Neither empty nor present, and its type is an ordinary swap area's."

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import entries_only
 from ptwalk.errors import MissingMemory
 
 P, RW, US, A, D, PS, NX = 1, 2, 4, 0x20, 0x40, 0x80, 1 << 63
 PAT_LARGE = 1 << 12
 """PAT of a large page sits at bit 12 (Linux: _PAGE_BIT_PAT_LARGE, arch/x86/include/asm/pgtable_types.h, 6.1)."""
+
+ADDRESS = 0x000F_FFFF_FFFF_F000
+"""Address bits of an entry, 51:12 (Intel SDM volume 3, paging; Linux calls the mask PTE_PFN_MASK)."""
 
 TABLE = P | RW | US | A
 LEAF = TABLE | D | NX
@@ -41,6 +46,19 @@ class Shelf:
         return self._words.get(pa, 0)
 
 
+def judge(trial: Synthetic, walk: Callable[[Callable[[int], int]], object]) -> None:
+    """Give `walk` a read() over the made tables; raise `NotYet` unless it comes to the right answer."""
+    try:
+        got = walk(entries_only(Shelf(trial.words).read))
+    except MissingMemory as missing:
+        if trial.right is MissingMemory:
+            return
+        asked = f"(You asked read() for {missing.address:#x}.)"
+        raise NotYet(f"Made by hand: {trial.words_if_wrong} {asked}") from None
+    if trial.right is MissingMemory or got != trial.right or isinstance(got, bool):
+        raise NotYet(f"Made by hand: {trial.words_if_wrong}")
+
+
 def _x86_path(leaf_level: int, leaf: int, va: int = VA) -> dict[int, int]:
     # Tables at 0x1000, 0x2000, ... ; the entry of `leaf_level` (0 = pgd) is `leaf`.
     words = {}
@@ -52,7 +70,6 @@ def _x86_path(leaf_level: int, leaf: int, va: int = VA) -> dict[int, int]:
 
 def x86_cases() -> tuple[Synthetic, ...]:
     """What a 4-level x86-64 walker meets sooner or later, though not in these captures."""
-    top = 0x000F_FFFF_FFFF_F000
     pat = "a last-level entry has bit 7 set. There bit 7 is PAT, a cache type, and not a page size."
     return (
         Synthetic(_x86_path(3, 0x5000 | LEAF | PS), 0x1000, VA, 0x5ABC, pat),
@@ -71,10 +88,10 @@ def x86_cases() -> tuple[Synthetic, ...]:
             "a 1 GiB entry has bit 12 set. There bit 12 is PAT; the address begins at bit 30.",
         ),
         Synthetic(
-            _x86_path(3, top | LEAF),
+            _x86_path(3, ADDRESS | LEAF),
             0x1000,
             VA,
-            top | 0xABC,
+            ADDRESS | 0xABC,
             "a frame at the very top of memory. Address bits of an entry go from 12 up to 51.",
         ),
         *(
