@@ -76,9 +76,10 @@ def as_addresses(addresses: Any) -> U64:
     try:
         if array is None:
             items = list(addresses)
+            # Checked here because an older numpy wraps negative numbers and cuts fractions without a word.
+            if any(isinstance(item, float) for item in items) or (items and min(items) < 0):
+                raise AddressError(f"a negative number or a fraction is no address: {message}")
             array = np.array(items, dtype=np.uint64)
-            if any(isinstance(item, float) for item in items):
-                raise AddressError(message)
     except (TypeError, ValueError, OverflowError) as error:
         raise AddressError(f"these are no addresses ({error}): {message}") from error
     if array.dtype.kind not in "ui":
