@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from ptwalk.trace.snapshot import Changes, Json
 
 KINDS = frozenset(
-    "read write clear exchange lock unlock downgrade alloc free queue flush ipi irq rcu wait vma page call access other".split()
-)
+    {
+        "read", "write", "clear", "exchange", "lock", "unlock", "downgrade", "alloc", "free", "queue", "flush",
+        "ipi", "irq", "rcu", "wait", "vma", "page", "call", "access", "other",
+    }
+)  # fmt: skip
 """What sort of step it is; pictures choose marks by it, sentences have their own keys."""
 
 Said = tuple[str, dict[str, Json]]

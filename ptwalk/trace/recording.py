@@ -161,6 +161,11 @@ class TimelineWriter:
         self._events.append(event)
         return event
 
+    def pending(self, key: str) -> dict[str, Json]:
+        """The value of `key` as a mapping, with what was put since the last step; empty if there is none."""
+        value = self._touched[key] if key in self._touched else self._before.get(key)
+        return value if isinstance(value, dict) else {}
+
     @property
     def now(self) -> Snapshot:
         """The state after the last step that was closed."""

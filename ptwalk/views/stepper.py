@@ -7,7 +7,6 @@ handed in: this room knows no machine and no explorer. Without a session everyth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,24 +14,11 @@ import anywidget
 import traitlets
 
 from ptwalk.errors import PtwalkError
-from ptwalk.trace.snapshot import Json
+from ptwalk.trace.playing import Answer
 from ptwalk.trace.timeline import Timeline, update
 from ptwalk.trace.tree import SearchTree
 from ptwalk.views.stepper_page import catalogue, module, save, style
 from ptwalk.views.text_run import text_run
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a session answers to a search.
-
-    `timeline` is the run to show next, or None to stay; `verdict` what is known of all runs now (JSON values,
-    see docs/trace-schema.md); `message` one sentence for the learner.
-    """
-
-    timeline: Timeline | None = None
-    verdict: Mapping[str, Json] | None = None
-    message: str = ""
 
 
 @runtime_checkable

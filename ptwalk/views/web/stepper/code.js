@@ -66,6 +66,18 @@ function painted(text) {
   return [parts, hash < 0 ? null : h("span", { class: "c" }, text.slice(hash))];
 }
 
+/** Where no source text ships: the functions on the stack, outermost first, with the innermost line. */
+function stackList(ctx, cpu, stack) {
+  const acted = ctx.step && ctx.step.cpu === cpu;
+  const shown = stack.slice(-LINES);
+  return h("div", { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) }, shown.map(([source, line], depth) => {
+    const last = depth === shown.length - 1;
+    const { name, file } = ctx.run.sources[source];
+    return h("div", { class: last ? (acted ? "did" : "at") : "call" }, `${" ".repeat(Math.min(depth, 12))}${name}`,
+      last && file ? h("span", { class: "c" }, `  ${file}:${line}`) : null);
+  }));
+}
+
 /**
  * The source of a CPU: the innermost two functions, with the line just done and the line to come.
  * @param {any} ctx @param {number} cpu
@@ -74,6 +86,8 @@ export function codeView(ctx, cpu) {
   const now = stackOf(ctx.state, cpu);
   const acted = ctx.step && ctx.step.cpu === cpu;
   const then = acted && ctx.before ? stackOf(ctx.before, cpu) : now;
+  const whole = acted && then.length ? then : now;
+  if (whole.length && whole.every(([source]) => !ctx.run.sources[source]?.text)) return stackList(ctx, cpu, whole);
   let stack = (acted && then.length ? then : now).slice(-2);
   if (stack.length === 2 && stack[0][0] === stack[1][0]) stack = stack.slice(1); // one text is enough for a recursion
   const did = acted && then.length ? then[then.length - 1] : null;
