@@ -23,7 +23,7 @@ from ptwalk.kernel.pgtable import (
 from ptwalk.kernel.tlbflush import pmdp_collapse_flush, tlb_remove_table_sync_one
 from ptwalk.kernel.users import TestExit
 from ptwalk.kernel.vma import Vma, find_vma, vma_start_write
-from ptwalk.machine.folio import AddRmap, GetPageUnlessZero, PageCount, PutPage, RemoveRmap
+from ptwalk.machine.folio import AddRmap, CopyPage, GetPageUnlessZero, PageCount, PutPage, RemoveRmap
 from ptwalk.machine.frames import AllocateFrame, Frame
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.rwsem import down_write, up_write
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 async def collapse_huge_page(mm: Mm, addr: int, *, scan: bool = False, sync: bool | None = None) -> bool:
     """Collapses the 2 MiB around `addr`; False if something was in the way.
 
-    `scan` also does the first look at the ptes that khugepaged takes to find a candidate.  `sync` overrides whether this
-    kernel sends an IPI to all CPUs after cutting the table off.
+    `scan` also does the first look at the ptes that khugepaged takes to find a candidate.  `sync` overrides
+    whether this kernel sends an IPI to all CPUs after cutting the table off.
 
     *Locking*: mmap_lock for reading, dropped for the allocation, then for writing; anon_vma for writing; the PMD
     table's lock for the cut and for the new entry, the pte table's lock for its ptes.
@@ -128,7 +128,7 @@ async def collapse_locked(vma: Vma, pmd: EntryPointer, start: int, huge: Frame, 
         await up_write(vma.anon_vma.rwsem)
         return False
     await up_write(vma.anon_vma.rwsem)
-    await collapse_copy(mm, table, isolated)
+    await collapse_copy(mm, table, isolated, huge)
     await spin_lock(pml)
     await pmd.read()  # BUG_ON(!pmd_none(*pmd))
     await AddRmap(huge)
@@ -164,8 +164,8 @@ async def collapse_isolate(mm: Mm, table: Frame, start: int) -> list[tuple[Entry
     return found
 
 
-async def collapse_copy(mm: Mm, table: Frame, isolated: list[tuple[EntryPointer, Entry]]) -> None:
-    """Copies each page (no step of its own), clears its pte under the lock, lets the old page go.
+async def collapse_copy(mm: Mm, table: Frame, isolated: list[tuple[EntryPointer, Entry]], huge: Frame) -> None:
+    """Copies each page, clears its pte under the lock, lets the old page go.
 
     *Source*: mm/khugepaged.c __collapse_huge_page_copy, 5.15.
     """
@@ -173,6 +173,7 @@ async def collapse_copy(mm: Mm, table: Frame, isolated: list[tuple[EntryPointer,
     for slot, _ in isolated:
         entry = await slot.read()
         page = mm.machine.frame_at(entry.address or 0)
+        await CopyPage(page, huge)
         await spin_lock(ptl)
         await slot.get_and_clear()
         await RemoveRmap(page)

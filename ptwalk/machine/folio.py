@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from ptwalk.machine.frames import FrameOperation, Life
+from ptwalk.machine.frames import Frame, FrameOperation, Life
 from ptwalk.machine.operation import Footprint
 
 
@@ -133,3 +133,67 @@ class PageCount(FrameOperation):
 
     def text(self) -> str:
         return f"compares references and mappings of the page in {self.frame.name}"
+
+
+class CopyPage(FrameOperation):
+    """Copies the page's data into another page, which will be mapped instead of it."""
+
+    __slots__ = ("to",)
+    kind = "copy"
+
+    def __init__(self, frame: Frame, to: Frame) -> None:
+        self.frame = frame
+        self.to = to
+
+    def footprint(self, cpu: int) -> Footprint:
+        data = self.frame.folio.data
+        return (self.frame.life, data), (data,)
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        memory[self.frame.folio.data] = f"copied to {self.to.name}"
+        return None
+
+    def text(self) -> str:
+        return f"copies the page in {self.frame.name} to {self.to.name}"
+
+
+class UsePage(FrameOperation):
+    """Somebody who pinned the page uses it: device DMA into it, say.  The result says why that is wrong, or is empty."""
+
+    __slots__ = ()
+    kind = "use"
+
+    def footprint(self, cpu: int) -> Footprint:
+        return (self.frame.life, self.frame.folio.data), ()
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        data = str(memory[self.frame.folio.data])
+        if data.startswith("copied"):
+            return f"the page's data was {data}, which is mapped instead of it"
+        return f"the page holds {data}" if data.startswith("another") else ""
+
+    def text(self) -> str:
+        return f"uses the page in {self.frame.name}"
+
+
+class TakeFreedPage(FrameOperation):
+    """The allocator hands a freed page to somebody else, who fills it; nothing happens if it is not free."""
+
+    __slots__ = ()
+    kind = "reuse"
+
+    def footprint(self, cpu: int) -> Footprint:
+        folio = self.frame.folio
+        return (self.frame.life,), (self.frame.life, folio.refs, folio.data)
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        life = memory[self.frame.life]
+        if life.state != "freed":
+            return False
+        memory[self.frame.life] = Life("page", life.generation, "anon")
+        memory[self.frame.folio.refs] = 1
+        memory[self.frame.folio.data] = "another owner's data"
+        return True
+
+    def text(self) -> str:
+        return f"hands the page in {self.frame.name} to another owner, if it is free"
