@@ -111,6 +111,7 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     `describe` is (CPU number, CPU name, steps it has taken), for the words of a finding.
     """
     cpu, name, step = describe
+
     def found(kind: str, text: str, file: str, line: int) -> Finding:
         where = f" (line {line} of {Path(file).name})" if line else ""
         return Finding(kind, f"CPU {cpu} ({name}) {text}{where}", cpu, file, line, step)
@@ -138,7 +139,9 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
             what = getattr(stop.value, "__qualname__", None) or getattr(stop.value, "kind", "it")
             if inspect.iscoroutine(stop.value):
                 stop.value.close()
-            finding = found("misuse", f"returns {what} without having awaited it: write 'return await'", "", 0)
+            finding = found(
+                "misuse", f"returns {what} without having awaited it: write 'return await'", "", 0
+            )
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -201,7 +204,9 @@ def begin(start: Callable[[], Any], cpu: int, name: str) -> tuple[Any, Pause]:
     coroutine = made[0] if made else None
     if made and not inspect.iscoroutine(coroutine):
         function = getattr(start, "__name__", name)
-        how = "is a generator: use 'await', not 'yield'," if inspect.isgenerator(coroutine) else "is not async:"
+        how = (
+            "is a generator: use 'await', not 'yield'," if inspect.isgenerator(coroutine) else "is not async:"
+        )
         code = getattr(start, "__code__", None)
         file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
         where = f" (line {line} of {Path(file).name})" if line else ""

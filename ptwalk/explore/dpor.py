@@ -124,10 +124,10 @@ class OptimalDpor:
         if any(space.delta(state, cpu) for cpu in range(space.cpus)):
             return False
         report = self._violations[0][1] if self._violations else None
-        if space.is_cut(state):
-            tally.cut = True
-        elif report is None:
+        if report is None:
             report = space.at_end(state)
+        if report is None and space.is_cut(state):
+            tally.cut = True
         tally.executions += 1
         if report is not None:
             tally.violations += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ptwalk.explore.limits import Tally
 from ptwalk.explore.space import StateSpace
 
 
@@ -25,11 +26,13 @@ class TooFar(Exception):  # noqa: N818 - a result, not an error
     """The search was given up before it was decided."""
 
 
-def fewest_switches(space: StateSpace, *, limit: int | None = None, levels: int | None = None) -> Failure | None:
+def fewest_switches(
+    space: StateSpace, *, limit: int | None = None, tally: Tally | None = None
+) -> Failure | None:
     """The minimal failure, or None if no schedule fails.
 
-    `limit` bounds the (state, CPU) pairs looked at, `levels` the number of switches; `TooFar` is raised when
-    one of them is passed undecided.
+    `limit` bounds the (state, CPU) pairs looked at; `TooFar` is raised when it is passed undecided.  `tally` is
+    told how many were looked at, and asked whether to go on.
     """
     finding = space.root_finding()
     if finding is not None:
@@ -42,11 +45,11 @@ def fewest_switches(space: StateSpace, *, limit: int | None = None, levels: int 
     if not space.enabled(space.initial):
         report = space.at_end(space.initial)
         return None if report is None else Failure((), report)
-    level = seen = 0
+    seen = 0
     while frontier:
-        if levels is not None and level > levels:
-            raise TooFar
-        best: tuple[int, int, int, int, Any] | None = None  # steps, cpu of the last step, state before, last, report
+        best: tuple[int, int, int, int, Any] | None = (
+            None  # steps, cpu of the last step, state before, last, report
+        )
         following: list[tuple[int, int]] = []
         for begin, before in frontier:
             for cpu in every:
@@ -72,7 +75,7 @@ def fewest_switches(space: StateSpace, *, limit: int | None = None, levels: int 
                     following.append((after, cpu))
                     seen += 1
                     state, last = after, cpu
-                if flips == 0 and last == cpu and not space.enabled(state) and not space.is_cut(state):
+                if flips == 0 and last == cpu and not space.enabled(state):
                     report = space.at_end(state)
                     if report is not None:
                         steps = space.steps_taken(state)
@@ -81,6 +84,9 @@ def fewest_switches(space: StateSpace, *, limit: int | None = None, levels: int 
                             best = (steps, cpu, origin[0], origin[1], report)
             if limit is not None and seen > limit:
                 raise TooFar
+        if tally is not None:
+            tally.states = seen
+            tally.tick()
         if best is not None:
             _, cpu, state, last, report = best
             path = [cpu]
@@ -89,5 +95,4 @@ def fewest_switches(space: StateSpace, *, limit: int | None = None, levels: int 
                 state, last = came[last][state]
             return Failure(tuple(reversed(path)), report)
         frontier = following
-        level += 1
     return None

@@ -23,14 +23,16 @@ class Limits:
     """When a search gives up; None means never.
 
     `executions` complete executions (dpor, brute), `states` distinct states (states), `runs` random runs (pct),
-    `seconds` of time, `depth` operations of one CPU, `megabytes` for the states held at once (an estimate).
+    `seconds` of time, `depth` operations of one CPU, `logs` different lists of results of all CPUs together,
+    `megabytes` for the states held at once (an estimate).
     """
 
     executions: int | None = None
     states: int | None = 20_000_000
     runs: int | None = 1_000
     seconds: float | None = None
-    depth: int | None = 2_000
+    depth: int | None = 1_000
+    logs: int | None = 20_000
     megabytes: float | None = 2_000
 
     def __post_init__(self) -> None:
@@ -64,6 +66,10 @@ def bar(progress: Progress) -> None:
     sys.stderr.flush()
 
 
+# Executions that are still run after a CPU has reached the limit of operations.
+_LOOK_FURTHER = 100
+
+
 @dataclass(slots=True)
 class Tally:
     """What a search has counted and found so far."""
@@ -81,7 +87,9 @@ class Tally:
     # The first failing path met, as (CPU of each step, report); not yet minimal.
     bug: tuple[list[int], Any] | None = None
     cut: bool = False
-    notes: list[str] = field(default_factory=list)
+    # Says whether a CPU ran into the limit of operations.
+    too_deep: Callable[[], bool] | None = None
+    _deep_since: tuple[int, int] | None = None
     _began: float = field(default_factory=time.monotonic)
     _shown: float = 0.0
 
@@ -92,6 +100,13 @@ class Tally:
     def tick(self) -> None:
         """Check the limits and show progress; raises `LimitReached`."""
         limits = self.limits
+        if self.too_deep is not None and self.too_deep():
+            # The verdict cannot be "safe" any more; look a little further for a bug and be done.
+            if self._deep_since is None:
+                self._deep_since = (self.executions, self.states)
+            executions, states = self._deep_since
+            if self.executions - executions > _LOOK_FURTHER or self.states - states > 1_000 * _LOOK_FURTHER:
+                raise LimitReached("")
         if limits.executions is not None and self.executions >= limits.executions:
             raise LimitReached(f"the limit of {limits.executions:,} executions was reached")
         if limits.states is not None and self.states >= limits.states:

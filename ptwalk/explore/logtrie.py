@@ -21,8 +21,8 @@ from ptwalk.trace.verdict import Finding
 class Node:
     """A CPU after one particular log: its pending operation, or how it ended.
 
-    `ending` is None while an operation is pending, else "finished", "stopped" (see `finding`) or "cut" (the limit
-    of operations for one CPU was reached).  `reads` and `writes` are the footprint as bit masks over cells.
+    `ending` is None while an operation is pending, else "finished", "stopped" (see `finding`) or "cut" (the limit of
+    operations for one CPU was reached, or it goes round in circles).  `reads` and `writes` are the footprint as bit masks over cells.
     """
 
     __slots__ = (
@@ -96,6 +96,30 @@ class Node:
         return results[::-1]
 
 
+# A CPU that takes the same steps with the same results so many times in a row is going round in circles.
+LOOP_ROUNDS = 40
+LOOP_LOOK = 10
+_LONGEST_LOOP = 12
+
+
+def loop_length(node: Node) -> int:
+    """Number of steps of the loop that the log of `node` ends in, 0 if it ends in none."""
+    tail: list[tuple[str, Hashable]] = []
+    longest = _LONGEST_LOOP * LOOP_ROUNDS
+    while node.parent is not None and len(tail) < longest:
+        operation = node.parent.operation
+        assert operation is not None
+        tail.append((operation.text(), node.result))
+        node = node.parent
+    for length in range(1, _LONGEST_LOOP + 1):
+        span = length * LOOP_ROUNDS
+        if span > len(tail):
+            return 0
+        if tail[length:span] == tail[: span - length]:
+            return length
+    return 0
+
+
 class LogTrie:
     """All logs of one CPU met so far."""
 
@@ -120,8 +144,7 @@ class LogTrie:
         child = Node(self.cpu, len(self.nodes), node, result)
         self._enter(child)
         if child.depth >= self.depth_limit:
-            child.ending = "cut"
-            self.cut = self.cut or child
+            self._cut(child)
         else:
             coroutine, difference = self._coroutine_at(node)
             if difference is not None:
@@ -132,6 +155,8 @@ class LogTrie:
                 )
                 child.coroutine = coroutine
                 self._settle(child, pause)
+                if child.depth % LOOP_LOOK == 0 and child.ending is None and loop_length(child):
+                    self._cut(child)
         node.children[result] = child
         return child
 
@@ -149,7 +174,9 @@ class LogTrie:
     def verify(self, samples: int = 8) -> Finding | None:
         """Run some logs once more from the start and compare; a difference is told as a finding."""
         leaves = [
-            node for node in self.nodes if not node.children and node.ending in ("finished", None) and node.depth
+            node
+            for node in self.nodes
+            if not node.children and node.ending in ("finished", None) and node.depth
         ]
         for node in leaves[:: max(1, len(leaves) // samples)]:
             assert node.parent is not None
@@ -179,6 +206,17 @@ class LogTrie:
         self.nodes.append(node)
         parent = node.parent.log_id if node.parent is not None else None
         node.log_id = self.log_ids.setdefault((parent, node.result), len(self.log_ids))
+
+    def _cut(self, node: Node) -> None:
+        node.ending, node.operation = "cut", None
+        node.read_cells = node.write_cells = node.cells = ()
+        node.reads = node.writes = 0
+        node.waits = False
+        if self.cut is None or node.depth > self.cut.depth:
+            self.cut = node
+        if node.coroutine is not None:
+            abandon(node.coroutine)
+            node.coroutine = None
 
     def _settle(self, node: Node, pause: Pause) -> None:
         node.frames = pause.frames

@@ -8,17 +8,18 @@ footprint and looked up ever after.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 from ptwalk.errors import PtwalkError
+from ptwalk.explore.limits import LimitReached, Limits
+from ptwalk.explore.livelock import livelock
 from ptwalk.explore.logtrie import LogTrie, Node
 from ptwalk.machine.operation import Operation, Violation
 from ptwalk.machine.program import Program
 from ptwalk.trace.verdict import Finding
-
-DEPTH_LIMIT = 2_000
 
 
 class FootprintError(PtwalkError):
@@ -29,7 +30,9 @@ class _Guarded:
     # The memory vector as one step may see it.
     __slots__ = ("_names", "_operation", "_writable", "values")
 
-    def __init__(self, values: dict[int, Any], writable: tuple[int, ...], names: Any, operation: Operation) -> None:
+    def __init__(
+        self, values: dict[int, Any], writable: tuple[int, ...], names: Any, operation: Operation
+    ) -> None:
         self.values = values
         self._writable = writable
         self._names = names
@@ -47,7 +50,9 @@ class _Guarded:
         self.values[cell] = value
 
     def _stray(self, verb: str, cell: int) -> FootprintError:
-        name = self._names.name(cell) if isinstance(cell, int) and 0 <= cell < len(self._names) else repr(cell)
+        name = (
+            self._names.name(cell) if isinstance(cell, int) and 0 <= cell < len(self._names) else repr(cell)
+        )
         return FootprintError(
             f"'{self._operation.text()}' {verb} cell {name}, which its footprint() does not name: "
             "add the cell there, or the search would miss schedules"
@@ -57,8 +62,10 @@ class _Guarded:
 class StateSpace:
     """All states of one program, packed; grows as steps are asked for."""
 
-    def __init__(self, program: Program, depth_limit: int | None = None) -> None:
+    def __init__(self, program: Program, limits: Limits | None = None) -> None:
         self.program = program
+        limits = limits or Limits()
+        self._logs_left = limits.logs
         self.cpus = len(program.cpus)
         self._cells = program.cells
         self._bits = 0
@@ -73,11 +80,10 @@ class StateSpace:
         self._node_bits: list[list[int]] = [[] for _ in range(self.cpus)]
         self.tables: list[dict[int, Node]] = [{} for _ in range(self.cpus)]
         groups: dict[Hashable, dict[Any, int]] = {}
-        limit = DEPTH_LIMIT if depth_limit is None else depth_limit
         self.tries: list[LogTrie] = []
         for number, cpu in enumerate(program.cpus):
             ids = groups.setdefault(cpu.alike, {}) if cpu.alike is not None else {}
-            self.tries.append(LogTrie(number, cpu, limit, ids))
+            self.tries.append(LogTrie(number, cpu, limits.depth or sys.maxsize, ids))
         for trie in self.tries:
             self._number(trie.root)
         self.initial = 0
@@ -87,6 +93,12 @@ class StateSpace:
 
     def _number(self, node: Node) -> None:
         # Give a node its bits; the root of each trie is all zeros.
+        if self._logs_left is not None:
+            self._logs_left -= 1
+            if self._logs_left < 0:
+                raise LimitReached(
+                    "the limit of different ways through the code was reached (see Limits.logs)"
+                )
         cpu = node.cpu
         table, bits = self.tables[cpu], self._node_bits[cpu]
         number = len(table)
@@ -140,9 +152,7 @@ class StateSpace:
 
     def nodes(self, state: int) -> list[Node]:
         """The node of each CPU in `state`."""
-        return [
-            table[state & mask] for table, mask in zip(self.tables, self.node_masks, strict=True)
-        ]
+        return [table[state & mask] for table, mask in zip(self.tables, self.node_masks, strict=True)]
 
     def steps_taken(self, state: int) -> int:
         """Number of steps from the start to `state`: the same on every way."""
@@ -236,7 +246,10 @@ class StateSpace:
     # -- ends -----------------------------------------------------------------------------------------------
 
     def at_end(self, state: int) -> Any:
-        """What is wrong with a state in which nobody can step: a report, or None."""
+        """What is wrong with a state in which nobody can step: a report, or None.
+
+        Where a CPU was cut short (see `is_cut`), None means only that nothing is known to be wrong.
+        """
         if state in self._ends:
             return self._ends[state]
         self._ends[state] = report = self._judge_end(state)
@@ -246,15 +259,19 @@ class StateSpace:
         nodes = self.nodes(state)
         cpus = self.program.cpus
         waiting = [node for node in nodes if node.ending is None and not cpus[node.cpu].daemon]
-        if waiting:
+        if waiting and not any(node.ending == "cut" for node in nodes):
             parts = []
             for node in waiting:
                 assert node.operation is not None
                 line = f" (line {node.place[1]})" if node.place[1] else ""
-                parts.append(f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}")
+                parts.append(
+                    f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}"
+                )
             file, line_number = waiting[0].place
             text = "deadlock: " + "; ".join(parts) + "; nobody can take a step"
             return Finding("deadlock", text, waiting[0].cpu, file, line_number, waiting[0].depth)
+        if any(node.ending == "cut" for node in nodes):
+            return livelock(self.program, nodes, self.memory(state))
         if self.program.at_end is None or any(node.ending not in ("finished", None) for node in nodes):
             return None
         report = self.program.at_end(self.memory(state))
@@ -263,6 +280,10 @@ class StateSpace:
     def is_cut(self, state: int) -> bool:
         """Whether a CPU of `state` ran into the limit of operations for one CPU."""
         return any(node.ending == "cut" for node in self.nodes(state))
+
+    def too_deep(self) -> bool:
+        """Whether some CPU has reached the limit of operations."""
+        return any(trie.cut is not None and trie.cut.depth >= trie.depth_limit for trie in self.tries)
 
     def root_finding(self) -> Any:
         """What is wrong before any step, or None."""

@@ -11,23 +11,22 @@ import sys
 
 from ptwalk.explore.limits import LimitReached, Tally
 from ptwalk.explore.space import StateSpace
-from ptwalk.explore.symmetry import Symmetry
 
 
 class Violated(Exception):  # noqa: N818 - a result, not an error
     """The search met a violation and was asked to stop at the first one."""
 
 
-def search(space: StateSpace, tally: Tally, *, stop_at_first: bool, symmetry: Symmetry | None = None) -> None:
-    """Visit every state of `space`; raises `Violated` or `LimitReached`, else the tally is complete.
+def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
+    """Visit every state of `space` and count; True if there is a violation anywhere.
 
-    With `symmetry`, states that differ only in which of several alike CPUs is which are visited once; the
-    count of interleavings stays exact, because alike states have equally many continuations.
+    Raises `Violated` at the first one if asked to, and `LimitReached`.  The tally is complete at the end only.
     """
     tables, masks, work_out = space.tables, space.node_masks, space.work_out
     every = tuple(range(space.cpus))
     layer = {space.initial: 1}
     ways_to_the_end = 0
+    violated = False
     while layer:
         following: dict[int, int] = {}
         known = following.get
@@ -38,31 +37,28 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool, symmetry: Sy
                 flips = node.outcomes.get(state & node.mask)
                 if flips is None:
                     flips = work_out(node, state)
-                    if stop_at_first and node.bad and state & node.mask in node.bad:
-                        raise Violated
+                    if node.bad and state & node.mask in node.bad:
+                        violated = True
+                        if stop_at_first:
+                            raise Violated
                 if flips:
                     moved = True
                     after = state ^ flips
-                    if symmetry is not None:
-                        after = symmetry.canonical(after)
                     following[after] = known(after, 0) + ways
             if not moved:
                 ways_to_the_end += ways
-                if space.is_cut(state):
+                if space.at_end(state) is not None:
+                    violated = True
+                    if stop_at_first:
+                        raise Violated
+                elif space.is_cut(state):
                     tally.cut = True
-                elif space.at_end(state) is not None and stop_at_first:
-                    raise Violated
-        if symmetry is not None and not symmetry.holds:
-            raise SymmetryBroken
         tally.states += len(layer)
         _weigh(layer, following, tally)
         tally.tick()
         layer = following
     tally.interleavings = ways_to_the_end
-
-
-class SymmetryBroken(Exception):  # noqa: N818 - makes the caller search again without it
-    """CPUs that were said to be alike are not."""
+    return violated
 
 
 def _weigh(layer: dict[int, int], following: dict[int, int], tally: Tally) -> None:

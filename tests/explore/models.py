@@ -181,7 +181,11 @@ def table_is_live(
     before: Memory, cpu: int, operation: Operation, result: Hashable, after: Memory
 ) -> str | None:
     """The only rule: a step that names a table page finds it still a table of its level."""
-    if isinstance(operation, Step) and operation.frame is not None and before[operation.frame] != operation.level:
+    if (
+        isinstance(operation, Step)
+        and operation.frame is not None
+        and before[operation.frame] != operation.level
+    ):
         state = "freed" if before[operation.frame] == FREED else "reused"
         verb = "read of" if operation.kind == "read" else "write into"
         return f"{verb} a {state} page-table page"

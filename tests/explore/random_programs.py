@@ -56,7 +56,8 @@ class World:
         self.object = shared.object("o")
         self.field = self.object.variable("f")
         self.program: Program = shared.program(
-            *(self._function(scripts[script], script) for script in self.order), name=f"random {seed} {flavour}"
+            *(self._function(scripts[script], script) for script in self.order),
+            name=f"random {seed} {flavour}",
         )
 
     def _function(self, script: list[Action], number: int) -> Any:
@@ -148,7 +149,13 @@ def _block(rng: random.Random, flavour: str, cpus: int, room: int) -> list[Actio
                     return [("sem", "down_read"), *inside, ("sem", "up_read")]
                 case 1:
                     return [("sem", "down_write"), *inside, ("sem", "up_write")]
-            return [("sem", "down_write"), *inside[:1], ("sem", "downgrade_write"), *inside[1:], ("sem", "up_read")]
+            return [
+                ("sem", "down_write"),
+                *inside[:1],
+                ("sem", "downgrade_write"),
+                *inside[1:],
+                ("sem", "up_read"),
+            ]
         case "rcu":
             if rng.randrange(2):
                 return [("rcu", "read_lock"), *inside, ("rcu", "read_unlock")]
