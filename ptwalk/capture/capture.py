@@ -6,7 +6,6 @@ become a capture is in `opening`; numpy is loaded by `translate_many` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -264,7 +263,7 @@ class Capture:
             root, half = chosen, None
         return TableGraph(self.memory, root.address, root.format, half)
 
-    def mapped_ranges(self, half: str | None = None, frames: bool = True) -> Iterator[MappedRange]:
+    def mapped_ranges(self, half: str | None = None, frames: bool = True) -> tuple[MappedRange, ...]:
         """The mapped ranges in order of address, like /proc/PID/maps seen from the hardware.
 
         Neighbouring pages are one range if page size and combined rights are equal and their frames follow
@@ -273,7 +272,7 @@ class Capture:
         65,536 ways to one table are a few lines. `half` as for `graph`. Raises `CaptureError` if the tables
         never end, which happens when root or format is wrong.
         """
-        return self.graph(half).ranges(frames)
+        return tuple(self.graph(half).ranges(frames))
 
     def tables(self, half: str | None = None) -> tuple[TableNode, ...]:
         """Every table the root reaches, once, level by level in order of address; `half` as for `graph`.

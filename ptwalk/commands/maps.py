@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
     capture = open_capture(args)
     with ProgressBar("reading the page tables"):
-        ranges = list(capture.mapped_ranges(args.half))
+        ranges = capture.mapped_ranges(args.half)
         tables = list(capture.tables(args.half))
     name = f"{args.core}, process {args.process}"
     limit = max(args.rows, 1)
