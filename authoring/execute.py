@@ -13,6 +13,9 @@ from nbclient import NotebookClient
 from authoring.derive import grading
 from authoring.percent import Cell
 
+SHUT = "shut"
+"""Tag of a cell that answers a prediction: its output stays folded until the learner runs it."""
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 UNSTABLE = re.compile(r"<[^<>\n]* at 0x[0-9a-f]+>|" + re.escape(os.fspath(Path.cwd().anchor + "tmp")) + "/")
 
@@ -30,6 +33,9 @@ def notebook_from(cells: list[Cell]) -> nbformat.NotebookNode:
         node = make(cell.source, id=cell.name)
         if cell.tags:
             node.metadata["tags"] = list(cell.tags)
+        if SHUT in cell.tags:
+            # JupyterLab keeps the output folded until the cell is run.
+            node.metadata["jupyter"] = {"outputs_hidden": True}
         if grading(cell.name):
             node.metadata["nbgrader"] = grading(cell.name)
         notebook.cells.append(node)

@@ -2,7 +2,7 @@
 
 A script has a docstring of its own, then cells. `# %% name` begins a code cell, `# %% [markdown] name` a text
 cell, whose text stands in triple quotes. The name becomes the cell's id and must be unique; it never changes with the
-cell's place. A word in brackets after the name is a tag: `# %% slow-picture [slow]`.
+cell's place. A word in brackets after the name is a tag: `# %% four-indices [shut]`.
 """
 
 from __future__ import annotations

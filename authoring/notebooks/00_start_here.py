@@ -57,7 +57,7 @@ Yes: four tables, then the byte. The next cell shows them.
 </details>
 """
 
-# %% walk
+# %% walk [shut]
 machine.walk(0x4D1000)
 
 # %% [markdown] what-you-see
@@ -95,8 +95,8 @@ with reading the tables.
 """
 ## How it works
 
-**Predict, play, explain.** A question comes first. Answer it for yourself before you open an answer. Then
-play with the cell. Then read why.
+**Predict, play, explain.** A question comes first. Answer it for yourself before you open an answer; what a
+cell shows stays folded until you run it. Then play with the cell. Then read why.
 
 **Exercises** are in the folder `exercises`, in a notebook with the same number. Each has a check:
 

@@ -70,7 +70,7 @@ That would be a table for every 53 pages. Memory in use comes in clumps, so most
 </details>
 """
 
-# %% space
+# %% space [shut]
 from IPython.display import HTML
 
 from ptwalk.views import space
@@ -95,7 +95,7 @@ Linux names the levels, from the top: **pgd**, **pud**, **pmd**, **pte**. (A fif
 it begins at bit 12.
 """
 
-# %% indices
+# %% indices [shut]
 va = 0x7FC0EDB53000
 for name, shift in (("pgd", 39), ("pud", 30), ("pmd", 21), ("pte", 12)):
     print(name, "index", (va >> shift) & 511)
@@ -145,7 +145,7 @@ Yes. Mask, then shift; don't subtract.
 </details>
 """
 
-# %% walk
+# %% walk [shut]
 machine.walk(0x7FC0EDB53000)
 
 # %% [markdown] your-turn
@@ -316,7 +316,7 @@ A second root costs one page. A second copy of all memory would cost all memory.
 </details>
 """
 
-# %% two-roots
+# %% two-roots [shut]
 print(machine.walk(0x401000))
 print(machine.kernel.walk(0x401000))
 machine.kernel.walk(0x401000)
@@ -380,7 +380,7 @@ Yes, sixteen entries that say of themselves that they belong together.
 </details>
 """
 
-# %% contiguous
+# %% contiguous [shut]
 table = arm.walk(0xFFFF88070000).levels[-1].table
 for i in (111, 112, 113, 127, 128):
     word = arm.format.decode(arm.memory.read_u64(table + 8 * i), "pte")

@@ -90,11 +90,14 @@ def run_all(page: Any) -> None:
 
 @pytest.mark.parametrize("book", BOOKS)
 def test_a_notebook_runs_to_its_end(browser: "Browser", lab: str, book: str, tmp_path: Path) -> None:
-    """Run All leaves no error, no warning on stderr, no picture without a text alternative, nothing too wide."""
+    """What answers a prediction is folded until it is run; Run All leaves no error and no picture without words."""
     page = opened(browser, lab, book)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    folded = "() => document.querySelectorAll('.jp-OutputPlaceholder').length"
+    assert page.evaluate(folded) == (ROOT / book).read_text("utf-8").count('"outputs_hidden": true')
     run_all(page)
+    assert page.evaluate(folded) == 0
     shots = Path(os.environ.get("PTWALK_SCREENSHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
     height = page.evaluate(
