@@ -348,6 +348,34 @@ The second page was written by P after the fork. P has a frame of its own now, w
 
 So an entry's rights are not the VMA's rights. The VMA says `rw`. The entry says: not yet, ask me first.
 
+**Predict.** Seen from the kernel's root, 107 tables below it serve the kernel's half of the addresses. How
+many of them are P's alone?
+
+<details><summary>All</summary>
+Then Linux would have to write each change of its own memory into the tables of every process.
+</details>
+<details><summary>About half</summary>
+There is one kernel, and it looks the same from every process.
+</details>
+<details><summary>None</summary>
+Yes. Only the root is each process's own; its upper half points to tables that all share.
+</details>
+"""
+
+# %% shared-tables [shut]
+for half in ("user", "kernel"):
+    mine = {table.address for table in machine.kernel.tables(half)}
+    its = {table.address for table in child.kernel.tables(half)}
+    print(f"{half} half: {len(mine & its)} tables in both P and Q")
+for table in machine.kernel.tables("kernel"):
+    if table.shared:
+        print(f"{table.level} table {table.address:#x}: {table.parents} entries lead to it")
+
+# %% [markdown] not-a-tree
+"""
+So page tables are not a tree. A table can have many parents; a root can even point to itself. Who wants to
+visit every table must remember where they have been.
+
 ## 7. The same on arm64
 
 Here is the other captured machine: the same program, an arm64 processor, Linux 6.1.
