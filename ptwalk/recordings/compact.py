@@ -13,10 +13,25 @@ from pathlib import Path
 from typing import Any
 
 _SETUP = (
-    "region", "destination", "cr3", "cpus_online", "vmas_near", "tables", "entries_at_begin", "entries_at_end",
-    "tables_freed", "result",
+    "region", "destination", "second_process", "cr3", "cpus_online", "vmas_near", "vma_above", "watched_vas", "tables",
+    "entries_at_begin", "entries_at_end", "tables_freed", "result",
 )  # fmt: skip
-_EVENT = ("cpu", "pid", "comm", "kind", "what", "level", "index", "va", "old", "new", "access", "fn", "line")
+_EVENT = (
+    "seq",
+    "cpu",
+    "pid",
+    "comm",
+    "kind",
+    "what",
+    "level",
+    "index",
+    "va",
+    "old",
+    "new",
+    "access",
+    "fn",
+    "line",
+)
 
 
 def compact(recording: dict[str, Any], strings: dict[str, int]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Room: recordings. Values only; how they become a picture is `recordings.timeline
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -90,8 +91,11 @@ def load(name: str, kernel: str = LINUX_6_1) -> Recording:
     if name not in data["recordings"]:
         known = ", ".join(data["recordings"])
         raise NoSuchRecording(f"there is no recording {name!r} of {kernel}; there are: {known}")
-    found = data["recordings"][name]
-    functions = data["functions"]
+    return from_compact(name, data["recordings"][name], data["functions"])
+
+
+def from_compact(name: str, found: dict[str, Any], functions: Sequence[str]) -> Recording:
+    """One recording from its compact form, whose call chains are numbers in `functions`."""
     steps = tuple(_step(step, functions) for step in found["steps"])
     words = tuple(step.word for step in steps)
     return Recording(
@@ -104,7 +108,7 @@ def load(name: str, kernel: str = LINUX_6_1) -> Recording:
     )
 
 
-def _step(data: dict[str, Any], functions: list[str]) -> Step:
+def _step(data: dict[str, Any], functions: Sequence[str]) -> Step:
     def number(name: str) -> int:
         value = data.get(name, 0)
         return int(value, 16) if isinstance(value, str) else int(value or 0)
