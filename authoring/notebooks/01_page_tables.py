@@ -75,7 +75,7 @@ from IPython.display import HTML
 
 from ptwalk.views import space
 
-ranges, tables = list(machine.mapped_ranges("user")), machine.tables("user")
+ranges, tables = machine.mapped_ranges("user"), machine.tables("user")
 HTML(space.html(machine.format, ranges, tables, name="Process P"))
 
 # %% [markdown] explain-space
