@@ -2,11 +2,13 @@
 
 The façade: a short list of names, each fetched from its room when it is first used, so that `import ptwalk` loads
 next to nothing.  It may know every room.  To offer a further name, add it to `_HOME` and to the imports above it.
-In a notebook it also tells IPython which picture belongs to which value.
+Two verbs have the names of rooms, `explore` and `scenarios`: here the verb is meant, always; to get at the room, write
+`from ptwalk.explore.search import ...`.  In a notebook it also tells IPython which picture belongs to which value.
 """
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ptwalk.checks import check, hint, problem, progress, solution, start
     from ptwalk.errors import PtwalkError
     from ptwalk.trace.walk import WalkRecord
+    from ptwalk.trials import check_walker, explore, matrix, replay, scenarios
 
 _HOME = {
     "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
@@ -22,6 +25,7 @@ _HOME = {
     "ptwalk.checks": ("check", "hint", "problem", "progress", "solution", "start"),
     "ptwalk.errors": ("PtwalkError",),
     "ptwalk.trace.walk": ("WalkRecord",),
+    "ptwalk.trials": ("check_walker", "explore", "matrix", "replay", "scenarios"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -40,14 +44,29 @@ __all__ = [
     "WalkRecord",
     "__version__",
     "check",
+    "check_walker",
+    "explore",
     "format_named",
     "hint",
+    "matrix",
     "open_capture",
     "problem",
     "progress",
+    "replay",
+    "scenarios",
     "solution",
     "start",
 ]
+
+
+class _Face(ModuleType):
+    # Importing a room binds its name here; where a verb has the same name, the verb stays.
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and name in _MODULE_OF):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __getattr__(name: str) -> Any:

@@ -18,10 +18,7 @@ from ptwalk.machine.processor import EnterKernel, LeaveKernel
 from ptwalk.machine.program import CpuProgram, Observer, Program
 from ptwalk.machine.rcu import rcu_softirq
 
-ASSUMPTIONS = (
-    "each step is one load, store, atomic change or lock operation, and all CPUs see steps in one order"
-    " (sequentially consistent memory)",
-)
+ASSUMPTIONS = ("each step is one load, store, atomic change or lock operation",)
 
 
 class Kernel:
@@ -104,7 +101,9 @@ def allocates(code: Code) -> Code:
     return code
 
 
-async def _not_preempted(machine: Machine, code: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
+async def _not_preempted(
+    machine: Machine, code: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]
+) -> Any:
     """On a kernel without preemption all of `code` counts as a reader, but for the points where it may sleep."""
     await EnterKernel(machine)
     result = await code(*arguments)

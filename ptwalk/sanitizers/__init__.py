@@ -23,9 +23,11 @@ from ptwalk.sanitizers.lifetime import Lifetime
 from ptwalk.sanitizers.lock_rules import LockRules
 from ptwalk.sanitizers.stale_result import StaleResult
 from ptwalk.sanitizers.stale_tlb import StaleTlb
+from ptwalk.sanitizers.wild import Wild
 
 ALL = (
     Lifetime(),
+    Wild(),
     Confusion(),
     Detached(),
     LostDirty(),
@@ -50,4 +52,5 @@ __all__ = [
     "LostDirty",
     "StaleResult",
     "StaleTlb",
+    "Wild",
 ]

@@ -31,7 +31,10 @@ class Confusion:
         elif frame.state == "page" and seen.kind in _LOCK and seen.lock is not None:
             title, why = "leaf taken for a table", "takes a data page for a table with a lock in it"
         elif frame.state == "table" and seen.kind in _ENTRY and frame.kind and seen.level != frame.kind:
-            title, why = "table of another level", f"takes an entry of a {frame.kind} table for a {seen.level} entry"
+            title, why = (
+                "table of another level",
+                f"takes an entry of a {frame.kind} table for a {seen.level} entry",
+            )
         elif frame.state == "table" and seen.kind in _PAGE:
             title, why = "table taken for a leaf", "takes a page table for a data page"
         else:

@@ -21,7 +21,13 @@ class Corruption:
     def observe(self, seen: Observation) -> Report | None:
         """The report of a changed word, or None."""
         frame = seen.frame
-        if frame is None or not seen.stores or frame.state not in _FOREIGN or seen.old is None or seen.new is None:
+        if (
+            frame is None
+            or not seen.stores
+            or frame.state not in _FOREIGN
+            or seen.old is None
+            or seen.new is None
+        ):
             return None
         if seen.old == seen.new:
             return None

@@ -30,7 +30,9 @@ class Detached:
             return None
         if frame.owner == seen.cpu:
             return None
-        where = {"unlinked": "an UNLINKED", "deposited": "a DEPOSITED", "private": "a not yet linked"}[frame.link]
+        where = {"unlinked": "an UNLINKED", "deposited": "a DEPOSITED", "private": "a not yet linked"}[
+            frame.link
+        ]
         return report_on(
             seen,
             self.name,

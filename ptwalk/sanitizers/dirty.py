@@ -10,7 +10,9 @@ from ptwalk.arch import EntryState
 from ptwalk.trace.observation import EndOfRun, Observation
 from ptwalk.trace.report import Report, report_on
 
-RULE = "change a live entry by one atomic step: the page-table lock keeps other software out, never the hardware"
+RULE = (
+    "change a live entry by one atomic step: the page-table lock keeps other software out, never the hardware"
+)
 
 
 class LostDirty:
@@ -39,7 +41,12 @@ class LostDirty:
     def at_end(self, end: EndOfRun) -> Report | None:
         """The report of a written page that is dirty nowhere, or None."""
         for page in end.pages:
-            if page.frame.state == "page" and page.written and not page.dirty and page.frame.number not in end.dirty_mapped:
+            if (
+                page.frame.state == "page"
+                and page.written
+                and not page.dirty
+                and page.frame.number not in end.dirty_mapped
+            ):
                 return Report(
                     self.name,
                     "lost dirty bit",

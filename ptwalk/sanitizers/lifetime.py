@@ -43,7 +43,7 @@ class Lifetime:
                 cause="the upper entry was cleared by another CPU between the test and the lock",
                 frames=(frame, seen.links),
             )
-        if frame.alive or seen.kind not in _ENTRY + _LOCK:
+        if frame.alive or frame.state == "wild" or seen.kind not in _ENTRY + _LOCK:
             return None
         happened = f"CPU{seen.cpu} {seen.text}, which is {describe_frame(frame)}"
         title, cause = _words(seen)
@@ -54,18 +54,17 @@ def _words(seen: Observation) -> tuple[str, str]:
     assert seen.frame is not None
     state = seen.frame.state
     if seen.kind == "hardware":
-        cause = "the upper entry was still in a paging-structure cache: a flush came too late or missed this CPU"
+        cause = (
+            "the upper entry was still in a paging-structure cache: a flush came too late or missed this CPU"
+        )
         return "hardware walk through a freed page table", cause
-    if state == "wild":
-        if not seen.frame.pa:
-            cause = "the entry above was cleared between two loads of it, and nothing kept it: an empty entry names page 0"
-        else:
-            cause = "foreign data, or an entry that is no table entry, was taken for a pointer to a table"
-        return "wild page-table pointer", cause
     if seen.kind in _LOCK:
         cause = "the lock was found through an entry read before the table was freed; nothing kept the table alive"
         return "use-after-free of a page-table lock", cause
     if state == "reused":
         cause = "the table was freed and given to another owner after the entry above it was read"
         return "page-table use-after-reuse", cause
-    return "page-table use-after-free", "nothing kept the table alive between reading the entry above and this step"
+    return (
+        "page-table use-after-free",
+        "nothing kept the table alive between reading the entry above and this step",
+    )

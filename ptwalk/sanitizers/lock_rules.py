@@ -46,7 +46,9 @@ class LockRules:
                     self.name,
                     "wrong lock order",
                     f"CPU{seen.cpu} {seen.text} while it holds the {held}; whoever takes both takes the {lock.name} first",
-                    rule="outer to inner: " + ", ".join(ORDER) + "; the PMD table's lock before the PTE table's",
+                    rule="outer to inner: "
+                    + ", ".join(ORDER)
+                    + "; the PMD table's lock before the PTE table's",
                     cause="two CPUs that take them in opposite order wait for each other for ever",
                 )
         return None

@@ -47,8 +47,8 @@ RMAP_RULE = (
     " page-table lock"
 )
 NO_RULE = (
-    f"page tables may be used only (a) {RULE_A.then}; or (b) {RULE_B.then}; or (c) {RULE_C.then}; this walker kept none"
-    f" of the three\n      today: for (a), {RULE_A.now}"
+    f"page tables may be walked only\n      (a) {RULE_A.then};\n      (b) {RULE_B.then};\n      (c) {RULE_C.then}"
+    f"\n      today: for (a), {RULE_A.now}"
 )
 _RMAP = ("i_mmap_rwsem", "anon_vma")
 

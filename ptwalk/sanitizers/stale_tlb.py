@@ -42,7 +42,11 @@ class StaleTlb:
 
     def _too_early(self, seen: Observation, cached: CachedSeen, frame: FrameSeen) -> Report:
         table = frame.state == "table"
-        what = "page table freed while a CPU's walk cache names it" if table else "page freed while a TLB maps it"
+        what = (
+            "page table freed while a CPU's walk cache names it"
+            if table
+            else "page freed while a TLB maps it"
+        )
         where = "paging-structure cache" if table else "TLB"
         return report_on(
             seen,
@@ -61,4 +65,6 @@ def _names(seen: Observation, cached: CachedSeen, frame: FrameSeen) -> bool:
         return False
     if frame.state == "table":
         return entry.state is EntryState.TABLE and entry.address == frame.pa
-    return entry.state is not EntryState.TABLE and entry.address <= frame.pa < entry.address + (entry.page_size or 0)
+    return entry.state is not EntryState.TABLE and entry.address <= frame.pa < entry.address + (
+        entry.page_size or 0
+    )

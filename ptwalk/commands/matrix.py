@@ -1,0 +1,52 @@
+"""`ptwalk matrix`: every walker against everybody who changes page tables, release by release."""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+from ptwalk.commands.options import print_json
+from ptwalk.commands.progress_bar import ProgressBar
+from ptwalk.errors import PtwalkError
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(verbs: Verbs) -> None:
+    """Adds the verb to the command line."""
+    parser = verbs.add_parser(
+        "matrix",
+        help="walker × changer × release: a proof or a counterexample in each cell",
+        description="Tries every walker against everybody who changes page tables, on every release preset. A cell says "
+        "safe (all executions were explored), which oracle found a bug, or - where that kernel has no such changer.",
+        epilog="Example: ptwalk matrix --release 6.1 --walker read --walker irqs-off",
+    )
+    parser.add_argument("--walker", action="append", metavar="W", help="only this walker (may be given again)")
+    parser.add_argument("--changer", action="append", metavar="C", help="only this changer (may be given again)")
+    parser.add_argument("--release", action="append", metavar="R", help="only this release (may be given again)")
+    parser.add_argument("--arch", default="x86-64", metavar="A", help="x86-64 or arm64")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many processes (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fills the matrix and prints it."""
+    from ptwalk.trials.matrix import matrix
+
+    if args.jobs < 1:
+        raise PtwalkError(f"--jobs {args.jobs}: give a positive number")
+    chosen = (args.walker, args.changer, args.release)
+    with ProgressBar("filling the matrix") as bar:
+        if args.jobs == 1:
+            found = matrix(*chosen, arch=args.arch, progress=bar.update)
+        else:
+            with ProcessPoolExecutor(args.jobs) as executor:
+                found = matrix(*chosen, arch=args.arch, executor=executor, progress=bar.update)
+    if args.json:
+        print_json(found.to_json())
+    else:
+        print(found)
+    return 0

@@ -1,0 +1,100 @@
+"""Initial states that many scenarios share: where the walked page lies, and what lies beside it.
+
+Room: scenarios.  Every layout has the walked page at `PAGE`, which is 2 MiB aligned.  A far neighbour in the same
+1 GiB keeps the upper tables in being, so that only the pte table goes; `alone=True` leaves it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ptwalk.kernel.mm import Mm
+from ptwalk.kernel.rmap import RmapTree, address_space
+from ptwalk.kernel.vma import Vma
+from ptwalk.machine.frames import Frame
+from ptwalk.scenarios.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An address space with one page that a walker walks to: the mm, the VMA, the page's address and frame."""
+
+    mm: Mm
+    vma: Vma | None
+    addr: int
+    page: Frame | None
+    file: RmapTree | None = None
+
+
+def span(mm: Mm) -> int:
+    """Bytes that one pte table covers: 2 MiB with 4 KiB pages."""
+    return mm.pmd_level.size
+
+
+def home(mm: Mm) -> int:
+    """The walked address: aligned to a pte table's span, in the middle of the second of them."""
+    return (1 << 38) + 2 * span(mm)
+
+
+def anonymous(
+    stage: Stage,
+    threads: Sequence[str],
+    *,
+    pages: int = 1,
+    populate: bool = True,
+    alone: bool = False,
+    whole: bool = False,
+    huge: bool = False,
+    dirty: bool = False,
+    flags: Sequence[str] = (),
+) -> Ground:
+    """One anonymous VMA of some pages (`whole`: of the span of one pte table), and a far neighbour."""
+    mm = stage.mm(threads=threads)
+    addr, size = home(mm), mm.format.page_size
+    end = addr + span(mm) if whole or huge else addr + pages * size
+    given = range(addr, addr + pages * size, size) if populate else ()
+    vma = mm.map(addr, end, populate=[addr] if huge else given, huge=huge, dirty=dirty, flags=flags)
+    if not alone:
+        far_neighbour(mm)
+    page = None
+    if populate:
+        raw = mm.initial_table(addr, "pte").contents.get(mm.format.index(addr, "pte"), 0) if not huge else 0
+        if huge:
+            level = mm.pmd_level.name
+            raw = mm.initial_table(addr, level).contents[mm.format.index(addr, level)]
+            page = mm.machine.frame_at(mm.format.decode(raw, level).address or 0)
+        else:
+            page = mm.machine.frame_at(mm.format.decode(raw, "pte").address or 0)
+    return Ground(mm, vma, addr, page)
+
+
+def file_mapping(
+    stage: Stage, threads: Sequence[str], *, populate: bool = True, dirty: bool = False, flags: Sequence[str] = ()
+) -> Ground:
+    """One shared file mapping of the span of a pte table, one page of it populated, and a far neighbour."""
+    mm = stage.mm(threads=threads)
+    addr = home(mm)
+    mapping = address_space(stage.machine, "the file")
+    vma = mm.map(addr, addr + span(mm), populate=[addr] if populate else (), file=mapping, dirty=dirty, flags=flags)
+    if not populate:
+        mm.watch(addr)
+        mm.initial_table(addr, "pte")
+    far_neighbour(mm)
+    page = None
+    if populate:
+        raw = mm.initial_table(addr, "pte").contents[mm.format.index(addr, "pte")]
+        page = mm.machine.frame_at(mm.format.decode(raw, "pte").address or 0)
+    return Ground(mm, vma, addr, page, mapping)
+
+
+def far_neighbour(mm: Mm) -> Vma:
+    """A VMA two spans above: it shares the PMD table and every table above it, but no pte table."""
+    start = home(mm) + 2 * span(mm)
+    return mm.map(start, start + mm.format.page_size)
+
+
+def near_neighbour(mm: Mm, addr: int, *, flags: Sequence[str] = ("VM_READ",)) -> Vma:
+    """A VMA of one page in the middle of the same pte table."""
+    start = addr + span(mm) // 2
+    return mm.map(start, start + mm.format.page_size, populate=[start], flags=flags)

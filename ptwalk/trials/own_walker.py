@@ -1,0 +1,156 @@
+"""Somebody's own walker, tried against the changers: what an engineer wants to know before sending the patch.
+
+Room: trials.  A walker is `async def walk(mm, addr)`.  It is first run alone, so that a slip in the code is told as
+such, and not as a race.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from ptwalk.errors import PtwalkError
+from ptwalk.explore.limits import Limits
+from ptwalk.scenarios import CHANGERS, Scenario, pair
+from ptwalk.scenarios.ground import anonymous
+from ptwalk.scenarios.pair import WALKER
+from ptwalk.scenarios.scenario import Never
+from ptwalk.scenarios.stage import Stage
+from ptwalk.trace.verdict import Finding, Verdict
+from ptwalk.trials.explore import explore
+
+Walk = Callable[[Any, int], Awaitable[Any]]
+
+
+class NotAWalker(PtwalkError):
+    """What was handed in is not `async def walk(mm, addr)`, or does not run; the text says what to change."""
+
+
+class Row(dict[str, Verdict]):
+    """The verdict against each changer; prints as a table, with the first bug in full."""
+
+    @property
+    def outcome(self) -> str:
+        """"bug" if there is one, else "incomplete" if a limit was hit, else "safe"."""
+        outcomes = {verdict.outcome for verdict in self.values()}
+        return next(word for word in ("bug", "incomplete", "safe") if word in outcomes or word == "safe")
+
+    def __str__(self) -> str:
+        width = max(map(len, self), default=0)
+        lines = [f"{name:<{width}}  {_short(verdict)}" for name, verdict in self.items()]
+        worst = next((verdict for verdict in self.values() if verdict.outcome == "bug"), None)
+        return "\n".join(lines + (["", worst.text()] if worst is not None else []))
+
+    __repr__ = __str__
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdicts as JSON values, by changer."""
+        return {name: verdict.to_json() for name, verdict in self.items()}
+
+
+def _short(verdict: Verdict) -> str:
+    if verdict.outcome == "bug":
+        report = str(verdict.report).split("\n", 1)[0]
+        return f"bug: {report.removeprefix('BUG: ')} ({verdict.switches} switches, {verdict.steps} steps)"
+    if verdict.outcome == "safe":
+        return f"safe: all {verdict.executions or verdict.states:,} explored"
+    return f"incomplete: {verdict.limit}"
+
+
+def check_walker(
+    walker: Walk,
+    against: str | Iterable[str] = "munmap",
+    release: str = "6.1",
+    *,
+    arch: str = "x86-64",
+    own: bool = False,
+    engine: Any = "dpor",
+    limit: int | Limits | None = None,
+    **axes: Any,
+) -> Any:
+    """Tries a walker of your own while page tables change under it.
+
+    `walker` is `async def walk(mm, addr)`; `mm` is the address space and `addr` an address in it.  `against` is a
+    changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result is a `Row` of verdicts, one for each
+    changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
+    address space (as GUP-fast does), else another process's (as a monitor does).
+
+    Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an await, raises, keeps a lock,
+    or loops without awaiting, even when it runs alone.
+    """
+    check_shape(walker)
+    names = _changers(against)
+    check_alone(walker, release, arch, axes)
+    row = Row()
+    for name in names:
+        scenario = own_scenario(walker, name, release, arch=arch, own=own, **axes)
+        if not CHANGERS[name].exists(scenario.config()):
+            if isinstance(against, str) and against != "all":
+                raise NotAWalker(f"kernel {release} on {arch} has no {name!r}: try a newer release")
+            continue
+        row[name] = explore(scenario, engine, limit=limit)
+    return row[against] if isinstance(against, str) and against != "all" else row
+
+
+def own_scenario(
+    walker: Walk, changer: str, release: str = "6.1", *, arch: str = "x86-64", own: bool = False, **axes: Any
+) -> Scenario:
+    """The scenario in which somebody's walker meets one changer; `explore` and `replay` take it."""
+    name = f"{changer}-vs-{getattr(walker, '__name__', 'walker')}"
+    (checked,) = _changers(changer)
+    return pair(name, walker, CHANGERS[checked], own=own, release=release, arch=arch, axes=axes)
+
+
+def _changers(against: str | Iterable[str]) -> list[str]:
+    names = list(CHANGERS) if against == "all" else [against] if isinstance(against, str) else list(against)
+    for name in names:
+        if name not in CHANGERS:
+            raise NotAWalker(f"nobody called {name!r} changes page tables here; there are all, {', '.join(CHANGERS)}")
+    return names
+
+
+def check_shape(walker: object) -> None:
+    """Raises `NotAWalker` unless `walker` is an async function of an address space and an address."""
+    if inspect.iscoroutine(walker):
+        walker.close()
+        raise NotAWalker("you handed in a walk that was started already; hand in the function, without (mm, addr)")
+    if not callable(walker):
+        raise NotAWalker(f"a walker is a function, async def walk(mm, addr); this is {type(walker).__name__}")
+    name = getattr(walker, "__name__", "the walker")
+    if inspect.isasyncgenfunction(walker):
+        raise NotAWalker(f"{name} has a yield in it; a walker awaits its steps and returns its result")
+    called = walker if inspect.isfunction(walker) or inspect.ismethod(walker) else getattr(walker, "__call__", walker)
+    if not inspect.iscoroutinefunction(called) and not inspect.iscoroutinefunction(getattr(walker, "func", None)):
+        raise NotAWalker(f"{name} is not async: begin it with 'async def {name}(mm, addr)' and await each step in it")
+    try:
+        inspect.signature(walker).bind("mm", 0)
+    except TypeError:
+        shape = inspect.signature(walker)
+        raise NotAWalker(
+            f"{name}{shape} cannot be called with an address space and an address; write async def {name}(mm, addr)"
+        ) from None
+
+
+def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> None:
+    """Runs the walker once with nobody else there; raises `NotAWalker` with what it does wrong."""
+    name = getattr(walker, "__name__", "the walker")
+
+    def lay_out(stage: Stage) -> None:
+        ground = anonymous(stage, (WALKER,))
+        stage.run(WALKER, walker, ground.mm, ground.addr)
+
+    alone = Scenario(f"{name} alone", "", lay_out, Never(), cpus=(WALKER,), release=release, arch=arch, axes=axes)
+    verdict = explore(alone, limit=Limits(depth=2_000))
+    if verdict.outcome == "safe":
+        return
+    if verdict.outcome == "incomplete":
+        raise NotAWalker(f"{name} does not come to an end, even with nobody else there: {verdict.limit}")
+    report = verdict.report
+    if isinstance(report, Finding):
+        words = report.text.removeprefix(f"CPU 0 ({name}) ").removeprefix(f"CPU 0 ({name}): ")
+        raise NotAWalker(f"{name} {words}" if not words.startswith(name) else words)
+    raise NotAWalker(
+        f"{name} breaks a rule even with nobody else there: {getattr(report, 'title', report)}."
+        f" {getattr(report, 'happened', '')}"
+    )

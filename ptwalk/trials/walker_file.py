@@ -1,0 +1,61 @@
+"""A walker out of somebody's own file: `my_walker.py:walker`.
+
+Room: trials.  The file is run once, as an import would run it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ptwalk.trials.own_walker import NotAWalker
+
+
+def walker_in(text: str) -> Any:
+    """The function that `FILE.py:FUNCTION` names; the function may be left out if the file has only one async one.
+
+    Raises `NotAWalker` with the line if the file cannot be read or run, or has no such function.
+    """
+    file, _, name = text.partition(".py:")
+    path = Path(file if file.endswith(".py") else file + ".py")
+    module = _run(path)
+    walkers = {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.iscoroutinefunction(value) and value.__module__ == module.__name__
+    }
+    if not name:
+        if len(walkers) == 1:
+            return next(iter(walkers.values()))
+        raise NotAWalker(f"say which function: {path.name}:FUNCTION; it has {', '.join(walkers) or 'no async function'}")
+    found = getattr(module, name, None)
+    if found is None:
+        near = difflib.get_close_matches(name, list(vars(module)), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(walkers) or 'no async function'}"
+        raise NotAWalker(f"{path.name} has no function {name!r}; {hint}")
+    return found
+
+
+def _run(path: Path) -> Any:
+    if not path.is_file():
+        raise NotAWalker(f"there is no file {path}; give the path of a Python file, then a colon and the function's name")
+    name = f"_walker_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotAWalker(f"{path} cannot be read as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise NotAWalker(f"{path.name}, line {error.lineno}: {error.msg}") from None
+    except Exception as error:
+        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if Path(entry.filename) == path]
+        where = f", line {lines[-1]}" if lines else ""
+        raise NotAWalker(f"{path.name}{where}: running the file raised {type(error).__name__}: {error}") from None
+    return module
