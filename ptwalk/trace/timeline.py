@@ -14,6 +14,7 @@ from typing import Any
 
 from ptwalk.errors import PtwalkError
 from ptwalk.trace.event import Event
+from ptwalk.trace.packing import pack, unpack
 from ptwalk.trace.snapshot import Json, Snapshot, apply
 
 SCHEMA = "ptwalk.timeline"
@@ -106,8 +107,8 @@ class Timeline:
         return out
 
     def dumps(self) -> str:
-        """The timeline as one compact JSON string, ready to travel."""
-        return json.dumps(self.to_json(), separators=(",", ":"), ensure_ascii=False)
+        """The timeline as one compact JSON string, packed for travelling (`trace.packing`)."""
+        return json.dumps(pack(self.to_json()), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, data: Any) -> Timeline:
@@ -120,7 +121,7 @@ class Timeline:
                 "make it again with this release, or read it with the release that made it"
             )
         try:
-            return cls._read(data)
+            return cls._read(unpack(data))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise BrokenTimeline(
                 f"the timeline is damaged ({type(error).__name__}: {error}); make it again from its schedule"

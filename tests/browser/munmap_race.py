@@ -71,10 +71,20 @@ def race() -> Timeline:
         roots=({"name": "mm", "frame": 3},),
     )
     w = TimelineWriter(header)
-    names = ("damon_va_mkold", "follow_invalidate_pte", "task", "munmap", "zap_pte_range", "free_pte_range", "tlb_finish_mmu")
+    names = (
+        "damon_va_mkold",
+        "follow_invalidate_pte",
+        "task",
+        "munmap",
+        "zap_pte_range",
+        "free_pte_range",
+        "tlb_finish_mmu",
+    )
     damon, follow, task, munmap, zap, free, finish = (
         w.source(name, "race.py", 1 + 100 * i, text)
-        for i, (name, text) in enumerate(zip(names, (DAMON, FOLLOW, TASK, MUNMAP, ZAP, FREE, FINISH), strict=True))
+        for i, (name, text) in enumerate(
+            zip(names, (DAMON, FOLLOW, TASK, MUNMAP, ZAP, FREE, FINISH), strict=True)
+        )
     )
 
     def line(source: int, number: int) -> tuple[int, int]:
@@ -87,7 +97,12 @@ def race() -> Timeline:
         w.put(Frame(frame, level=level, rest=rest, lock="ptl7" if frame == 7 else ""))
     w.put(Frame(9, kind="page", note="mapped"))
     table = "P RW US A"
-    w.put(Slot(3, 192, 4, table, 0x4067), Slot(4, 0, 5, table, 0x5067), Slot(5, 0, 6, table), Slot(5, 8, 8, table))
+    w.put(
+        Slot(3, 192, 4, table, 0x4067),
+        Slot(4, 0, 5, table, 0x5067),
+        Slot(5, 0, 6, table),
+        Slot(5, 8, 8, table),
+    )
     w.put(Slot(5, 2, 7, table, 0x7067), Slot(7, 3, 9, "P RW US A NX", 0x8000000000009867))
     w.put(Held("mmap_lock"), Held("ptl7"), Held("pmd_lock"))
     w.fact("VMA 4 KiB", "attached")
@@ -117,7 +132,13 @@ def race() -> Timeline:
     zero(4, "pmd_offset(pud, addr).read()", "pmd read", pgd, pud)
     w.step(0, "read", "pud", [("read.table", {"entry": "4.0", "to": 5})], word="pud[0]:read")
     zero(7, "spin_lock(ptl)", "spin_lock(ptl)", pgd, pud, pmd, ptl)
-    w.step(0, "read", "pmd", [("read.table", {"entry": "5.2", "to": 7}), ("unprotected", {"frame": 7})], word="pmd[0]:read")
+    w.step(
+        0,
+        "read",
+        "pmd",
+        [("read.table", {"entry": "5.2", "to": 7}), ("unprotected", {"frame": 7})],
+        word="pmd[0]:read",
+    )
 
     w.put(Held("mmap_lock", ((1, "write"),)))
     one([in_task, line(munmap, 3)], "detach_vma(mm, start)", "detach_vma")
@@ -137,7 +158,13 @@ def race() -> Timeline:
     w.put(Slot(7, 3, word="none"), Frame(9, kind="page", note="waits for flush"))
     gathered["tlb"] = Local("tlb", "queue: 9", depth=1)
     one([*unmap, line(zap, 4)], "spin_unlock(ptl)", "spin_unlock(ptl)")
-    w.step(1, "exchange", "pte=0", [("clear", {"entry": "7.3"}), ("page.waits", {"frame": 9})], word="pte[0]:clear(xchg)")
+    w.step(
+        1,
+        "exchange",
+        "pte=0",
+        [("clear", {"entry": "7.3"}), ("page.waits", {"frame": 9})],
+        word="pte[0]:clear(xchg)",
+    )
     w.put(Held("ptl7"))
     one([in_task, line(munmap, 7), line(free, 3)], "pmd.clear()", "pmd.clear()")
     w.step(1, "unlock", "unlock", [("unlock", {"lock": "ptl7"})], word="ptl(pte-table[0]):unlock")
@@ -148,7 +175,13 @@ def race() -> Timeline:
     w.put(Held("ptl7", destroyed=True))
     gathered["tlb"] = Local("tlb", "queue: 9, 7", depth=1)
     one([in_task, line(munmap, 8), line(finish, 2)], "flush_tlb_mm_range(tlb)", "flush_tlb_mm_range")
-    w.step(1, "queue", "queue", [("queue", {"frame": 7}), ("lock.destroyed", {"lock": "ptl7"})], word="pte-table[0]:queue_free")
+    w.step(
+        1,
+        "queue",
+        "queue",
+        [("queue", {"frame": 7}), ("lock.destroyed", {"lock": "ptl7"})],
+        word="pte-table[0]:queue_free",
+    )
     tlb = []
     w.put(Frame(7, level="pte", state="unlinked", note="flushed", lock="ptl7"))
     done = [in_task, line(munmap, 8)]
@@ -165,13 +198,28 @@ def race() -> Timeline:
     w.put(Held("mmap_lock"))
     gathered.clear()
     one([line(task, 3)], "alloc_page()", "alloc_page")
-    w.step(1, "unlock", "unlock", [("unlock", {"lock": "mmap_lock"}), ("text", {"text": "munmap is done."})], word="mmap_lock:read_unlock")
-    w.put(Frame(7, level="pte", state="data", generation=1, note="reused as data", lock="ptl7"), Slot(7, 3, word="“order 17”"))
+    w.step(
+        1,
+        "unlock",
+        "unlock",
+        [("unlock", {"lock": "mmap_lock"}), ("text", {"text": "munmap is done."})],
+        word="mmap_lock:read_unlock",
+    )
+    w.put(
+        Frame(7, level="pte", state="data", generation=1, note="reused as data", lock="ptl7"),
+        Slot(7, 3, word="“order 17”"),
+    )
     gathered["page"] = Local("page", to=7, generation=1)
     one([line(task, 3)], None, "", state="finished")
     w.step(1, "alloc", "alloc", [("alloc", {"frame": 7})])
     zero(7, None, "", pgd, pud, pmd, ptl, state="stopped")
-    w.step(0, "lock", "lock", [("lock.dead", {"lock": "ptl7"}), ("bad.metadata", {"frame": 7})], word="ptl(pte-table[0]):lock")
+    w.step(
+        0,
+        "lock",
+        "lock",
+        [("lock.dead", {"lock": "ptl7"}), ("bad.metadata", {"frame": 7})],
+        word="ptl(pte-table[0]):lock",
+    )
 
     report = {
         "step": 17, "cpu": 0, "kind": "store into a reused frame", "frame": 7, "where": "7.lock", "word": "dead",

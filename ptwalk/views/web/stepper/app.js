@@ -3,6 +3,7 @@
 
 import { h, patch } from "./dom.js";
 import { timelineProblem, SCHEMA_VERSION } from "./schema.js";
+import { unpackTimeline } from "./packing.js";
 import { Run } from "./run.js";
 import { Words } from "./words.js";
 import { layoutOf } from "./layout.js";
@@ -48,7 +49,7 @@ export class Stepper {
     let timeline = null;
     let problem = "";
     try {
-      timeline = JSON.parse(text);
+      timeline = unpackTimeline(JSON.parse(text));
       problem = timelineProblem(timeline);
     } catch (error) {
       problem = String(error.message || error);

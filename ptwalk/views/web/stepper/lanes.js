@@ -56,7 +56,7 @@ function localsView(ctx, cpu) {
       rows.length > LOCALS ? h("tr", null, h("td", { colspan: believes ? 3 : 2, class: "mut none" }, ctx.words.ui("n_more", { n: rows.length - LOCALS }))) : null));
 }
 
-/** What a CPU waits for: "mmap_lock, read by CPU 1". */
+/** What a CPU waits for, and who holds it. */
 export function blockedText(ctx, cpu) {
   const blocked = ctx.state.get(`c${cpu}.blocked`);
   if (!blocked) return "";

@@ -1,0 +1,270 @@
+"""The stepper in a real browser, alone on a page: what is seen, what keys do, what axe says, what never breaks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from steppers import RACE, go, open_stepper, race_with, violations
+
+from ptwalk.trace.timeline import Timeline
+from ptwalk.views.stepper_page import save
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+MOMENTS = (0, 3, 10, 14, 16, 17)
+
+
+def test_scrubbing_tells_the_race(browser: Browser) -> None:
+    """Each step shows its sentence, the tables' states and what the CPUs believe; nothing fails on the way."""
+    page = open_stepper(browser)
+    go(page, 10)
+    assert "CPU 0 still points into frame 7." in page.inner_text(".say")
+    assert page.get_attribute('[data-frame="7"]', "data-s") == "unlinked"
+    assert page.locator(".sts tr.lie").count() == 2
+    assert page.inner_text('[data-slot="5.2"]').replace("\n", " ").startswith(("0 1", "0"))
+    go(page, 17)
+    assert "Store into a reused frame" in page.inner_text(".ver.hit")
+    assert page.locator('[data-frame="7"].hitf').count() == 1
+    page.fill("input[type=range]", "3")
+    assert "Step 3 of 17" in page.inner_text(".say")
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_nothing_jumps(browser: Browser) -> None:
+    """The zones of the picture keep their places over all steps of the race."""
+    page = open_stepper(browser)
+    tops = []
+    for step in range(18):
+        go(page, step)
+        tops.append(
+            page.evaluate(
+                "['.tabs','.lanes','.tl','.ver'].map(s => Math.round(document.querySelector(s).getBoundingClientRect().top))"
+            )
+        )
+    assert all(max(column) - min(column) <= 2 for column in zip(*tops, strict=True)), tops
+
+
+def test_keys_stay_inside(browser: Browser) -> None:
+    """Every key is stopped at the widget but Tab and those with Ctrl, Alt, Meta; the ones with a meaning act."""
+    page = open_stepper(browser)
+    page.evaluate("window.leaked = []; document.addEventListener('keydown', e => leaked.push(e.key))")
+    page.focus('[data-k="handle"]')
+    for key in ("b", "d", "d", "x", "a", "ArrowRight", "ArrowRight", "Enter", "End", "Home"):
+        page.keyboard.press(key)
+    assert page.evaluate("leaked") == []
+    assert page.evaluate("app.n") == 0
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("app.n") == 4
+    page.keyboard.press("1")
+    assert page.evaluate("app.n") == 5
+    page.keyboard.press("?")
+    assert page.locator("dialog[open] [data-sheet=help]").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+b")
+    assert page.evaluate("leaked.filter(k => k !== 'Control' && k !== 'Shift')") == ["Tab", "b"]
+
+
+def test_focus_survives_a_redraw(browser: Browser) -> None:
+    """Stepping from a button keeps the focus on it; when it is gone the handle has it."""
+    page = open_stepper(browser)
+    page.focus('[data-k="forward"]')
+    for _ in range(16):
+        page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.k") == "forward"
+    page.keyboard.press("Enter")
+    assert page.evaluate("app.n") == 17
+    assert page.evaluate("document.activeElement.dataset.k") == "handle"
+
+
+def test_play_and_pause(browser: Browser) -> None:
+    """Space plays and pauses; playing stops at the end."""
+    page = open_stepper(browser)
+    page.focus('[data-k="handle"]')
+    page.evaluate("app.options.speed = 40")
+    page.keyboard.press(" ")
+    page.wait_for_function("app.n === 17 && !app.player.timer")
+    assert page.inner_text('[data-k="play"]') == "Play"
+
+
+def test_the_live_region_speaks_when_scrubbing_rests(browser: Browser) -> None:
+    """In the middle of scrubbing it is silent; then it says the sentence once."""
+    page = open_stepper(browser)
+    for step in (3, 4, 5, 6):
+        go(page, step)
+    page.wait_for_function("document.querySelector('.live').textContent.startsWith('Step 6.')")
+    assert "downgrades" in page.inner_text(".live")
+    assert "Step 6 of 17" in str(page.get_attribute("input[type=range]", "aria-valuetext"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1132, 600, 320])
+def test_axe_finds_nothing(browser: Browser, theme: str, width: int, record_property: Any) -> None:
+    """Zero violations at every telling moment and in each sheet, in both themes, wide and narrow."""
+    page = open_stepper(browser, theme=theme, width=width, reduced_motion="reduce")
+    for step in MOMENTS:
+        go(page, step)
+        assert violations(page) == []
+    for sheet in ("help", "more", "table", "paste"):
+        page.evaluate("name => app.player.act('sheet:' + name)", sheet)
+        assert violations(page) == []
+        page.evaluate("app.player.act('close')")
+    record_property("compared", f"{len(MOMENTS) + 4} pictures, {theme}, {width} px")
+
+
+def test_targets_are_large_enough(browser: Browser) -> None:
+    """Every button is at least 24 pixels high and wide, but the quiet one inside a table's last line."""
+    page = open_stepper(browser)
+    go(page, 5)
+    small = page.evaluate(
+        "[...document.querySelectorAll('.ptwalk-stepper button:not([tabindex])')].map(b => [b.innerText, b.getBoundingClientRect()])"
+        ".filter(([_, r]) => r.width && (r.height < 23.9 || r.width < 23.9)).map(([t]) => t)"
+    )
+    assert small == []
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (600, 1), (1132, 2), (3840, 1)])
+def test_nothing_runs_out_of_the_page(browser: Browser, width: int, zoom: int) -> None:
+    """From 320 pixels to 4K and at 200 % zoom the page does not scroll sideways."""
+    page = open_stepper(browser, width=width // zoom, device_scale_factor=zoom)
+    for step in MOMENTS:
+        go(page, step)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("timeline", "says"),
+    [
+        ("not json", "cannot be shown"),
+        ("{}", "not a ptwalk timeline"),
+        (race_with(version=2), "schema version 2"),
+        (race_with(base={"f1": {}}), "f1 is no frame"),
+        (race_with(packed={"keys": [], "values": [], "steps": [[0, 9, 9, 9, []]]}), "tables"),
+        (race_with(cpus=[]), "no CPU"),
+    ],
+)
+def test_a_broken_trace_gets_a_sentence(browser: Browser, timeline: str, says: str) -> None:
+    """What cannot be shown is said in the widget; it is never blank, and nothing is thrown."""
+    page = open_stepper(browser, timeline=timeline)
+    assert says in page.inner_text("[role=alert]")
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_kernel_that_died_gets_a_sentence(browser: Browser) -> None:
+    """No answer to a choice: the widget says so, and scrubbing still works."""
+    page = open_stepper(browser, answer="() => null", traits={"patience": 60})
+    page.focus('[data-k="handle"]')
+    page.keyboard.press("1")
+    page.wait_for_function("document.querySelector('.msg').textContent.includes('does not answer')")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("app.n") == 1
+
+
+def test_a_branch_comes_from_the_kernel_and_goes_again(browser: Browser) -> None:
+    """Another choice asks the kernel, keeps the common steps, forgets the future; undo brings it back."""
+    answer = (
+        "(m) => m.ask === 'step' ? ({update: {keep: m.choices.length, report: null, steps: "
+        "[{cpu: m.cpu, kind: 'lock', label: 'lock', say: [['text', {text: 'A new step.'}]], set: {}}]}}) : ({error: 'not offered here'})"
+    )
+    page = open_stepper(browser, answer=answer)
+    go(page, 2)
+    page.click('[data-k="step1"]')
+    page.wait_for_function("app.run.length === 3")
+    assert "A new step." in page.inner_text(".say")
+    assert page.locator(".pill.future").count() == 0
+    page.keyboard.press("u")
+    assert page.evaluate("[app.run.length, app.n]") == [17, 2]
+    page.keyboard.press("f")
+    page.wait_for_function("document.querySelector('.msg').textContent.includes('not offered here')")
+
+
+def test_predict_first_asks_before_it_shows(browser: Browser) -> None:
+    """In that mode a step is asked for first; an answer is judged and the step shown."""
+    page = open_stepper(browser, traits={"options": {"predict": True}})
+    go(page, 9)
+    page.focus('[data-k="handle"]')
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("app.n") == 9
+    page.get_by_role("button", name="No, a belief becomes false").click()
+    assert page.evaluate("app.n") == 10
+    assert "Right. 1 of 1 predicted" in page.inner_text(".msg")
+
+
+def test_the_challenge_hides_the_verdict(browser: Browser) -> None:
+    """Nobody is told the answer; a claim is judged by the proof, a win is counted."""
+    proof = "(m) => m.ask === 'prove' ? ({verdict: {outcome: 'bug', steps: 9, switches: 2}}) : ({shortest: {steps: 9, switches: 2}})"
+    page = open_stepper(browser, answer=proof)
+    page.evaluate("app.player.act('toggle:challenge')")
+    assert page.locator(".ver").count() == 0 and page.evaluate("app.run.length") == 0
+    page.get_by_role("button", name="It cannot be broken").click()
+    page.wait_for_function("document.querySelector('.ask').textContent.includes('9 steps are enough')")
+
+
+def test_a_saved_page_needs_no_network(browser: Browser, tmp_path: Path) -> None:
+    """With the network cut the page opens, scrubs, and asks for nothing."""
+    path = save(tmp_path / "race.html", Timeline.loads(RACE.read_text(encoding="utf-8")), step=3)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    assert "Step 3 of 17" in page.inner_text(".say")
+    page.fill("input[type=range]", "10")
+    assert "unlinked" in page.inner_text('[data-frame="7"]')
+    assert asked == [path.as_uri()]
+    context.close()
+
+
+def test_print_has_the_run_as_a_table(browser: Browser) -> None:
+    """On paper: no buttons, the current step, and all steps in words."""
+    page = open_stepper(browser)
+    go(page, 10)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator(".printed tbody tr:visible").count() == 17
+    assert page.locator(".head button:visible").count() == 0
+
+
+def test_memory_after_a_thousand_steps(browser: Browser, record_property: Any) -> None:
+    """A thousand redraws leave no more nodes behind than one, and taking the widget away leaves none."""
+    page = open_stepper(browser)
+    session = page.context.new_cdp_session(page)
+
+    def measure() -> tuple[int, int]:
+        session.send("HeapProfiler.collectGarbage")
+        heap = int(page.evaluate("performance.memory ? performance.memory.usedJSHeapSize : 0"))
+        return heap, int(session.send("Memory.getDOMCounters")["nodes"])
+
+    page.evaluate("for (let i = 0; i < 60; i++) app.player.go(i % 18, true)")
+    before = measure()
+    page.evaluate("for (let i = 0; i < 1000; i++) app.player.go((i * 7) % 18, true)")
+    page.evaluate("app.player.go(59 % 18, true)")
+    after = measure()
+    record_property(
+        "compared", f"heap {before[0] >> 10} KB then {after[0] >> 10} KB, nodes {before[1]} then {after[1]}"
+    )
+    assert after[1] <= before[1] * 1.2 + 200
+    assert after[0] <= before[0] + 4_000_000
+    page.evaluate("cleanup()")
+    assert page.locator(".ptwalk-stepper").count() == 0
+
+
+def test_a_long_run_still_scrubs(browser: Browser) -> None:
+    """2,000 steps: the timeline folds, the handle goes everywhere, nothing fails."""
+    data = Timeline.loads(RACE.read_text(encoding="utf-8")).to_json()
+    steps: Any = data["steps"]
+    data["steps"] = [steps[i % 16] for i in range(2000)]
+    del data["report"]
+    page = open_stepper(browser, timeline=json.dumps(data))
+    for step in (1, 999, 2000):
+        go(page, step)
+        assert f"Step {step} of 2000" in page.inner_text(".say")
+    assert page.locator(".tl svg g.pill").count() < 400
+    assert "folded" in page.inner_text(".fold")
+    assert page.errors == []  # type: ignore[attr-defined]
