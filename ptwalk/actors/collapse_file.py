@@ -1,14 +1,21 @@
 """Collapse of file memory: the pte tables of every mapping of the file go, so that a huge page can be mapped.
 
 Room: actors.  The page cache already holds the huge page; what is modelled is the removal of page tables, in the
-old and new ways.  The three protocols are separate functions: each is a different answer to "who could still walk this table?".
+old and new ways.  The protocols are separate functions: each is a different answer to "who could still walk
+this table?".
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptwalk.kernel.mmap_lock import mmap_read_lock, mmap_read_unlock, mmap_write_lock, mmap_write_trylock, mmap_write_unlock
+from ptwalk.kernel.mmap_lock import (
+    mmap_read_lock,
+    mmap_read_unlock,
+    mmap_write_lock,
+    mmap_write_trylock,
+    mmap_write_unlock,
+)
 from ptwalk.kernel.pgtable import (
     is_table,
     mm_find_pmd,
@@ -38,8 +45,8 @@ if TYPE_CHECKING:
 async def retract_page_tables(kernel: Kernel, mapping: RmapTree, pgoff: int) -> None:
     """Removes the (empty) pte table of every mapping of 2 MiB of a file at offset `pgoff`.
 
-    *Locking*: 5.15 to 6.5: i_mmap_rwsem and, by trylock, each mm's mmap_lock for writing.  From 6.6: i_mmap_rwsem for reading,
-    the PMD table's and the pte table's locks, and no lock of the target mm at all.
+    *Locking*: 5.15 to 6.5: i_mmap_rwsem and, by trylock, each mm's mmap_lock for writing.  From 6.6: i_mmap_rwsem
+    for reading, the PMD table's and the pte table's locks, and no lock of the target mm at all.
     *May see*: any walker of any process that maps the file.
     *Source*: mm/khugepaged.c retract_page_tables, 5.15.0, 5.15.85, 6.6.9, 7.1; recorded in 6.1.176.
     """
@@ -67,7 +74,7 @@ async def find_table(mm: Mm, addr: int) -> EntryPointer | None:
 
 
 async def retract_under_mmap_write(mm: Mm, pmd: EntryPointer, addr: int) -> None:
-    """5.15 to 6.5: the mmap lock for writing keeps out walkers of the mm, the caller's i_mmap lock those of the file."""
+    """5.15 to 6.5: the mmap lock for writing keeps out walkers of the mm, the i_mmap lock those of the file."""
     if not await mmap_write_trylock(mm):
         return
     if not await TestExit(mm):

@@ -124,7 +124,9 @@ async def do_huge_pmd_anonymous_page(vma: Vma, pmd: EntryPointer, addr: int) -> 
     if installed:
         await AddRmap(new)
         await DepositTable(mm, addr, table)
-        await pmd.write(mm.format.make_leaf(new.pa, pmd.level, write=True, accessed=True, dirty=True), unlinks=table)
+        await pmd.write(
+            mm.format.make_leaf(new.pa, pmd.level, write=True, accessed=True, dirty=True), unlinks=table
+        )
     await spin_unlock(ptl)
     if not installed:
         await free_frame(mm.machine, table)

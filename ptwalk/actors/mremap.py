@@ -80,7 +80,9 @@ async def move_page_tables(vma: Vma, old: int, new: int, length: int, flush_late
         done += chunk
 
 
-async def move_normal_pmd(vma: Vma, addr: int, old: EntryPointer, new: EntryPointer, flush_late: bool) -> bool:
+async def move_normal_pmd(
+    vma: Vma, addr: int, old: EntryPointer, new: EntryPointer, flush_late: bool
+) -> bool:
     """Hangs a whole pte table below another pmd; False if the place is taken or, from 6.12, the table is gone.
 
     *Locking*: mmap_lock and both reverse maps for writing; takes the PMD tables' locks.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ptwalk.arch import EntryState
 from ptwalk.kernel.pgtable import is_table, pgd_offset
-from ptwalk.machine.tlb import HardwareLoad, LookTlb, TouchPage
+from ptwalk.machine.tlb import HardwareLeaf, HardwareLoad, LookTlb, TouchPage
 
 if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm
@@ -43,13 +43,17 @@ async def translate(mm: Mm, addr: int, write: bool) -> Frame | None:
             return mm.machine.frame_at(entry.address or 0)
         slot = slot.lookup(entry, addr)
     while True:
-        raw = await HardwareLoad(slot, addr, write)
-        entry = format.decode(raw, slot.level)
-        if not entry.present or (write and not is_table(entry) and not entry.writable):
+        if slot.level.name != "pte":
+            entry = format.decode(await HardwareLoad(slot, addr), slot.level)
+            if is_table(entry):
+                slot = slot.lookup(entry, addr)
+                continue
+            if not entry.present:
+                return None
+        entry = format.decode(await HardwareLeaf(slot, addr, write), slot.level)
+        if not entry.present or is_table(entry) or (write and not entry.writable):
             return None
-        if not is_table(entry):
-            return mm.machine.frame_at(entry.address or 0)
-        slot = slot.lookup(entry, addr)
+        return mm.machine.frame_at(entry.address or 0)
 
 
 async def touch_twice(mm: Mm, addr: int, *, write: bool = True) -> bool:

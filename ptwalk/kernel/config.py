@@ -67,7 +67,9 @@ class KernelConfig:
     @property
     def uses_rcu_callbacks(self) -> bool:
         """Whether any path of this kernel frees a table by call_rcu."""
-        return self.table_free == "rcu" or "deferred" in self.retract or "deferred" in self.collapse_pte_mapped
+        return (
+            self.table_free == "rcu" or "deferred" in self.retract or "deferred" in self.collapse_pte_mapped
+        )
 
 
 def _choices() -> dict[str, tuple[Any, ...]]:
@@ -154,8 +156,8 @@ PRESETS: Mapping[str, KernelConfig] = {c.release: c for c in (_5_15_0, _5_15_85,
 
 SOURCES: Mapping[str, str] = {
     "flush": "x86 mm/tlb.c flushes by IPI; arm64 tlbflush.h by TLBI ...IS broadcast (5.15); INVLPGB from 6.15",
-    "table_free": "MMU_GATHER_RCU_TABLE_FREE: arm64 always; x86 with PARAVIRT to 6.14, always since a37259732a7d (6.15)."
-    " A recorded 6.1.176 with PARAVIRT, but no paravirtual flush, used the page batch",
+    "table_free": "MMU_GATHER_RCU_TABLE_FREE: arm64 always; x86 with PARAVIRT to 6.14, always since 6.15"
+    " (a37259732a7d). A recorded 6.1.176 with PARAVIRT, but no paravirtual flush, used the page batch",
     "batch_fallback": "mm/mmu_gather.c: IPI to 6.13; 718b13861d22 (6.14, x86 with PT_RECLAIM); synchronize_rcu in 7.1",
     "vma_locks": "50ee32537206 (6.4)",
     "pt_reclaim": "6375e95f381e (6.14)",
@@ -193,5 +195,7 @@ def preset(release: str, arch: str = "x86-64") -> KernelConfig:
         raise UnknownPreset(f"there is no preset {release!r}; there are {', '.join(PRESETS)}")
     if arch == "arm64":
         # Reclaim of empty tables came to arm64 later than 6.14 (mm/Kconfig: x86_64 only in 6.14, automatic in 7.1).
-        return replace(config, flush="broadcast", table_free="rcu", pt_reclaim=config.pt_reclaim and release == "7.1")
+        return replace(
+            config, flush="broadcast", table_free="rcu", pt_reclaim=config.pt_reclaim and release == "7.1"
+        )
     return config

@@ -143,7 +143,9 @@ async def free_pgd_range(tlb: MmuGather, start: int, end: int, floor: int, ceili
         await _free_below(tlb, pgd_offset(tlb.mm, start), start, end, floor, ceiling)
 
 
-async def _free_below(tlb: MmuGather, first: EntryPointer, start: int, end: int, floor: int, ceiling: int) -> None:
+async def _free_below(
+    tlb: MmuGather, first: EntryPointer, start: int, end: int, floor: int, ceiling: int
+) -> None:
     """For the entries of one table that cover [start, end): frees what is below each, then the table it names."""
     mm, level = tlb.mm, first.level
     lowest = level.depth == mm.pmd_level.depth

@@ -33,7 +33,9 @@ class Mm:
         self.kernel = kernel
         self.machine: Machine = machine
         self.format = machine.format
-        self.pmd_level = machine.format.levels[-2]  # whose entries name pte tables, also where the pmd is folded
+        self.pmd_level = machine.format.levels[
+            -2
+        ]  # whose entries name pte tables, also where the pmd is folded
         self.name = name
         self.cpumask = cpumask
         # Locks of the first mm have their plain names; further mms show theirs.
@@ -92,7 +94,9 @@ class Mm:
         `flags` are names such as "VM_GROWSDOWN", "VM_PFNMAP", "VM_IO".
         """
         if any(start < vma.end and vma.start < end for vma in self._initial):
-            raise BadLayout(f"{start:#x}-{end:#x} overlaps a VMA that is mapped already; choose another range")
+            raise BadLayout(
+                f"{start:#x}-{end:#x} overlaps a VMA that is mapped already; choose another range"
+            )
         if file is None and anon is None:
             anon = anon_vma(self.machine, f"{self.name} at {start:#x}")
         vma = Vma(self, start, end, anon, file, pgoff, frozenset(flags))
@@ -163,7 +167,8 @@ class Mm:
         self.vma_set = add(f"VMAs{self._of}", tuple(vma.key for vma in self._initial))
         # pmd_huge_pte: which tables lie deposited, as (address of the huge page, frame number).
         self.deposits = add(
-            f"deposited tables{self._of}", tuple(sorted((at, table.number) for at, table in self._deposits.items()))
+            f"deposited tables{self._of}",
+            tuple(sorted((at, table.number) for at, table in self._deposits.items())),
         )
         for mm in self.kernel.mms:
             for vma in mm._initial:

@@ -97,7 +97,7 @@ class MmOperation(Operation):
 
 
 class FindVma(MmOperation):
-    """find_vma(): the first attached VMA that ends above `addr`; it may start above it.  Awaiting gives it or None."""
+    """find_vma(): the first attached VMA that ends above `addr`, or None; it may start above `addr`."""
 
     __slots__ = ("addr",)
     kind = "find_vma"

@@ -121,7 +121,7 @@ class ReadEntry(EntryOperation):
         return f"reads {self.pointer!r}"
 
 
-class RereadEntry(ReadEntry):
+class RereadEntry(EntryOperation):
     """The second look of a lockless walker: one load; awaiting says whether the entry is unchanged.
 
     `chain` holds all entries the walker's conclusion rests on, with the values it saw.  Only the walker's own entry is
@@ -132,7 +132,9 @@ class RereadEntry(ReadEntry):
     __slots__ = ("chain", "last")
     kind = "reread"
 
-    def __init__(self, pointer: EntryPointer, chain: tuple[tuple[EntryPointer, Entry], ...], last: bool) -> None:
+    def __init__(
+        self, pointer: EntryPointer, chain: tuple[tuple[EntryPointer, Entry], ...], last: bool
+    ) -> None:
         self.pointer = pointer
         self.chain = chain
         self.last = last
@@ -157,7 +159,7 @@ class RereadEntry(ReadEntry):
         return same
 
     def __await__(self) -> Generator[Any, Any, bool]:
-        same: bool = yield from Operation.__await__(self)
+        same: bool = yield from super().__await__()
         return same
 
     def text(self) -> str:

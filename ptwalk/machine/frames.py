@@ -106,8 +106,9 @@ class Frame:
 
     def life_in(self, memory: list[Any]) -> Life:
         """The frame's life in one memory vector."""
-        life: Life = memory[self.life] if self.life < len(memory) else self.machine.cells.initial[self.life]
-        return life
+        known = memory if self.life < len(memory) else self.machine.cells.initial
+        life: Any = known[self.life]
+        return Life(*life)
 
     def state_in(self, memory: list[Any]) -> str:
         """One word for pictures: free, table, unlinked, deposited, freed, reused, page."""
@@ -174,7 +175,8 @@ class AllocateFrame(Operation):
                 memory[frame.owner] = cpu + 1
                 return frame.number
         raise PtwalkError(
-            f"CPU{cpu} has no free frame left: call machine.stock({cpu}) when building, or give the machine a larger store="
+            f"CPU{cpu} has no free frame left: call machine.stock({cpu}) when building,"
+            " or give the machine a larger store="
         )
 
     def __await__(self) -> Generator[Any, Any, Frame]:
@@ -182,7 +184,9 @@ class AllocateFrame(Operation):
         return self.machine.frame(number)
 
     def text(self) -> str:
-        return f"allocates a page ({self.level})" if self.level in PAGES else f"allocates a {self.level} table"
+        return (
+            f"allocates a page ({self.level})" if self.level in PAGES else f"allocates a {self.level} table"
+        )
 
 
 class FreeFrame(FrameOperation):

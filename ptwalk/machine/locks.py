@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ptwalk.machine.machine import Machine
 
 
-
 class HeldLock(NamedTuple):
     """One entry of a CPU's list of held locks."""
 

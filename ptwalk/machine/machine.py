@@ -48,7 +48,8 @@ class Machine:
         self._tables: tuple[Frame, ...] = ()
         total = cpus + softirq
         self.cpus = tuple(
-            Cpu(self, index, user=index in user, preemptible=preemptible, softirq=index >= cpus) for index in range(total)
+            Cpu(self, index, user=index in user, preemptible=preemptible, softirq=index >= cpus)
+            for index in range(total)
         )
         # What a new owner writes into a freed frame (index: word); None: freed frames are left alone.
         self.reuse: Mapping[int, int] | None = None
@@ -88,16 +89,22 @@ class Machine:
 
     def frame_at(self, pa: int) -> Frame:
         """The frame at a physical address; an address where this machine has no RAM gives a `wild` frame."""
-        pa &= -self.format.page_size
-        frame = self._frames.get(pa)
+        frame = self._known(pa)
         if frame is None:
+            pa &= -self.format.page_size
             frame = self._frames[pa] = Frame(self, -1, pa, Life("wild", 0, ""))
         return frame
 
+    def _known(self, pa: int) -> Frame | None:
+        # A huge page is one frame, whatever part of it an address names.
+        if FIRST_HUGE <= pa < FIRST_HUGE + self._next_huge * self.format.levels[-2].size:
+            pa &= -self.format.levels[-2].size
+        return self._frames.get(pa & -self.format.page_size)
+
     def is_page(self, pa: int) -> bool:
         """Whether a physical address lies in a data page's frame (pfn_valid, online, on the LRU)."""
-        frame = self._frames.get(pa & -self.format.page_size)
-        return frame is not None and self.cells.registered[frame.life].initial.state == "page"  # type: ignore[union-attr,attr-defined]
+        frame = self._known(pa)
+        return frame is not None and frame.life_in([]).state in ("page", "free")
 
     def frames(self) -> tuple[Frame, ...]:
         """All frames of the machine, in the order of their numbers."""

@@ -20,6 +20,7 @@ from ptwalk.trace.observation import CachedSeen, EndOfRun, FrameSeen, LockSeen, 
 from ptwalk.trace.report import Report
 
 if TYPE_CHECKING:
+    from ptwalk.arch import Level
     from ptwalk.machine.machine import Machine
     from ptwalk.machine.program import Observer
 
@@ -149,7 +150,9 @@ def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> E
         linked=frozenset(linked),
         waiting=frozenset(whole[machine.callbacks]),
         roots=frozenset(root.number for root in roots),
-        deposited=frozenset(frame.number for frame in frames if frame.link == "deposited" and frame.state == "table"),
+        deposited=frozenset(
+            frame.number for frame in frames if frame.link == "deposited" and frame.state == "table"
+        ),
         read_sections=tuple(whole[cpu.rcu] & DEPTH for cpu in machine.cpus),
         mapped=frozenset(maps),
         dirty_mapped=frozenset(dirty),

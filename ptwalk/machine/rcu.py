@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ptwalk.machine.machine import Machine
 
 
-
 class GracePeriodStart(Operation):
     """Looks at every other CPU once; the result names those inside a read-side section."""
 

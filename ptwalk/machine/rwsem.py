@@ -33,7 +33,8 @@ class RwSemaphore(Lock):
         self.writer = add(f"{name}: writer", 0, holds_cpu=True)
         self.waiting = add(f"{name}: waiting writers", 0)
         self.readers = tuple(
-            add(f"{name}: reader CPU{cpu.index}", 0, cpu=cpu.index, role=f"{name}: reader") for cpu in machine.cpus
+            add(f"{name}: reader CPU{cpu.index}", 0, cpu=cpu.index, role=f"{name}: reader")
+            for cpu in machine.cpus
         )
 
     def read(self) -> Guard:
@@ -123,7 +124,11 @@ class WriteStep(RwsemStep):
     def cells(self, cpu: int) -> Footprint:
         here = self.lock.machine.cpus[cpu]
         own = (here.held, here.rcu)
-        return (self.lock.writer, self.lock.waiting, *self.lock.readers, *own), (self.lock.writer, self.lock.waiting, *own)
+        return (self.lock.writer, self.lock.waiting, *self.lock.readers, *own), (
+            self.lock.writer,
+            self.lock.waiting,
+            *own,
+        )
 
     def free(self, memory: list[Any]) -> bool:
         """Neither a reader nor a writer holds it."""

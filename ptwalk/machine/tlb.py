@@ -43,7 +43,7 @@ def _with(entries: tuple[Cached, ...], new: Cached) -> tuple[Cached, ...]:
 
 
 class LookTlb(Operation):
-    """Looks the address up in this CPU's caches: a leaf that allows the access, an upper entry to start from, or nothing."""
+    """Looks the address up in this CPU's caches: a leaf that allows the access, or where to start, or nothing."""
 
     __slots__ = ("machine", "va", "write")
     kind = "tlb_lookup"
@@ -76,13 +76,45 @@ class LookTlb(Operation):
 
 
 class HardwareLoad(Operation):
-    """The page walker loads one entry; sets A (and D) in it by a locked step; caches what it found.
+    """The page walker loads one upper entry and remembers it in the paging-structure cache if it is a table.
 
-    The last load of a walk also ends the walk.  The result is the word after the bits were set.
+    A walk that ends here (nothing mapped) is over with this step.  The result is the word.
     """
 
-    __slots__ = ("pointer", "va", "write")
+    __slots__ = ("pointer", "va")
     kind = "hardware"
+
+    def __init__(self, pointer: EntryPointer, va: int) -> None:
+        self.pointer = pointer
+        self.va = va
+
+    def footprint(self, cpu: int) -> Footprint:
+        here, pointer = self.pointer.machine.cpus[cpu], self.pointer
+        caches = (here.tlb, here.walking)
+        return (pointer.frame.life, pointer.cell, *caches), caches
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        pointer, machine = self.pointer, self.pointer.machine
+        here, level = machine.cpus[cpu], self.pointer.level
+        raw: int = memory[pointer.cell]
+        entry = machine.format.decode(raw, level)
+        if entry.present and entry.state is EntryState.TABLE:
+            memory[here.tlb] = _with(memory[here.tlb], Cached(self.va & -level.size, level.name, raw))
+        elif not entry.present:
+            memory[here.walking] = 0
+        return raw
+
+    def text(self) -> str:
+        return f"walks through {self.pointer!r} in hardware"
+
+
+class HardwareLeaf(HardwareLoad):
+    """The end of a walk: one locked step sets A, and D for a write, in the leaf, and fills the TLB.
+
+    If the leaf is gone or does not allow the access, nothing is set; the result is the word after the step.
+    """
+
+    __slots__ = ("write",)
 
     def __init__(self, pointer: EntryPointer, va: int, write: bool) -> None:
         self.pointer = pointer
@@ -90,31 +122,25 @@ class HardwareLoad(Operation):
         self.write = write
 
     def footprint(self, cpu: int) -> Footprint:
-        here = self.pointer.machine.cpus[cpu]
-        pointer = self.pointer
-        caches = (here.tlb, here.walking)
-        return (pointer.frame.life, pointer.cell, *caches), (pointer.cell, *caches)
+        reads, writes = super().footprint(cpu)
+        return reads, (self.pointer.cell, *writes)
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
         pointer, machine = self.pointer, self.pointer.machine
         here, format, level = machine.cpus[cpu], machine.format, self.pointer.level
         raw: int = memory[pointer.cell]
         entry = format.decode(raw, level)
-        leaf = entry.present and entry.state is not EntryState.TABLE
-        faults = not entry.present or (leaf and self.write and not entry.writable)
-        if not faults:
-            if leaf:
-                raw = format.mkyoung(raw, level)
-                if self.write:
-                    raw = format.mkdirty(raw, level)
-                memory[pointer.cell] = raw
+        if entry.present and entry.state is not EntryState.TABLE and (entry.writable or not self.write):
+            raw = format.mkyoung(raw, level)
+            if self.write:
+                raw = format.mkdirty(raw, level)
+            memory[pointer.cell] = raw
             memory[here.tlb] = _with(memory[here.tlb], Cached(self.va & -level.size, level.name, raw))
-        if faults or leaf:
-            memory[here.walking] = 0
+        memory[here.walking] = 0
         return raw
 
     def text(self) -> str:
-        return f"walks through {self.pointer!r} in hardware"
+        return f"reads {self.pointer!r} in hardware, setting A{' and D' if self.write else ''}"
 
 
 class TouchPage(Operation):

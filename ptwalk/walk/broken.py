@@ -161,6 +161,39 @@ async def walk_without_locks(mm: Mm, addr: int) -> Entry | None:
     return await peek_pte(mm, addr)
 
 
+async def walk_with_ptl_only(mm: Mm, addr: int) -> Entry | None:
+    """Breaks (a): one load per level, then the lock of the table that the pmd named; nothing keeps that table.
+
+    *Locking*: the pte table's lock, which lives in the table.
+    """
+    pmd = await mm_find_pmd(mm, addr)
+    if pmd is None:
+        return None
+    entry = await pmd.read()
+    if not is_table(entry):
+        return None
+    async with pte_lockptr(mm, pmd, entry):
+        return await offset_lockless(pmd, entry, addr).read()
+
+
+async def mkold_with_ptl_only(mm: Mm, addr: int) -> None:
+    """The same walk, and then a store: clears the accessed bit if the pte is present.
+
+    *Locking*: the pte table's lock, which lives in the table.
+    """
+    pmd = await mm_find_pmd(mm, addr)
+    if pmd is None:
+        return
+    entry = await pmd.read()
+    if not is_table(entry):
+        return
+    async with pte_lockptr(mm, pmd, entry):
+        pte = offset_lockless(pmd, entry, addr)
+        value = await pte.read()
+        if value.linux_present:
+            await pte.write(mm.format.mkold(value.raw, pte.level))
+
+
 async def walk_loading_pmd_twice(mm: Mm, addr: int) -> Entry | None:
     """Tests one load of the pmd and follows another, and calls a huge pmd bad (CVE-2012-1179).
 

@@ -61,7 +61,9 @@ async def gup_pgd_range(
     while True:
         entry = await slot.read()
         if slot.level.name == "pte":
-            return None  # a format with the pmd folded into the top level comes here through gup_pte_range only
+            return (
+                None  # a format with the pmd folded into the top level comes here through gup_pte_range only
+            )
         if leaf(entry):
             return await gup_huge(mm, slot, entry, write)
         if not is_table(entry):

@@ -40,11 +40,11 @@ TestCallback = Callable[[int, int, "MmWalk"], Awaitable[int]]
 class MmWalkOps:
     """What a walk does at each level; a callback that is None is not called.
 
-    `pud_entry`, `pmd_entry` get (entry pointer, address, end, walk) and must cope with none, huge and non-present entries;
-    `pte_entry` the same for each pte, locked; `pte_hole` (address, end, depth, walk) for ranges with nothing
+    `pud_entry`, `pmd_entry` get (entry pointer, address, end, walk) and must cope with none, huge and non-present
+    entries; `pte_entry` the same for each pte, locked; `pte_hole` (address, end, depth, walk) for ranges with nothing
     in them, depth -1 where the level is not known; `hugetlb_entry` an entry of a hugetlb VMA; `test_walk`
-    (address, end, walk): 0 walks the VMA, 1 skips it.  `walk_lock` says which lock the walk needs: "read" (mmap_lock), "write"
-    (mmap_lock for writing, and each VMA is write-locked), "write verify" (they are already).
+    (address, end, walk): 0 walks the VMA, 1 skips it.  `walk_lock` says which lock the walk needs: "read"
+    (mmap_lock), "write" (mmap_lock for writing, and each VMA is write-locked), "write verify" (they are already).
     """
 
     pud_entry: EntryCallback | None = None
@@ -64,7 +64,7 @@ class MmWalk:
         self.ops = ops
         self.vma: Vma | None = None
         self.no_vma = no_vma
-        self.action: Literal["subtree", "continue", "again"] = "subtree"
+        self.action = "subtree"
 
 
 async def walk_page_range(mm: Mm, start: int, end: int, ops: MmWalkOps) -> int:
@@ -255,7 +255,10 @@ async def walk_pmd_range(first: EntryPointer, addr: int, end: int, walk: MmWalk)
             if walk.vma is not None:
                 if leaf(entry):
                     await split_huge_pmd(mm, slot, low)
-                if mm.kernel.config.pte_offset_map == "unchecked" and await pmd_none_or_trans_huge_or_clear_bad(slot):
+                if (
+                    mm.kernel.config.pte_offset_map == "unchecked"
+                    and await pmd_none_or_trans_huge_or_clear_bad(slot)
+                ):
                     continue
             elif leaf(entry):
                 result = 0

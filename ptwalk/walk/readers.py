@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from ptwalk.kernel.huge_memory import pmd_trans_huge_lock
 from ptwalk.kernel.mmap_lock import mmap_read_lock, mmap_read_unlock, mmap_write_lock, mmap_write_unlock
-from ptwalk.kernel.pgtable import none, pmd_none_or_trans_huge_or_clear_bad, pte_offset_map_lock, pte_unmap_unlock
+from ptwalk.kernel.pgtable import (
+    none,
+    pmd_none_or_trans_huge_or_clear_bad,
+    pte_offset_map_lock,
+    pte_unmap_unlock,
+)
 from ptwalk.machine.locks import spin_unlock
 from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range, walk_page_range_novma
 

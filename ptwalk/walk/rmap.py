@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 async def page_vma_mapped_walk(vma: Vma, addr: int, page: Frame) -> Followed | None:
     """The locked entry that maps `page` at `addr` in this VMA, or None.
 
-    *Locking*: the reverse map's lock, at least for reading.  Before 6.5 the pte lock is taken with no look back at the pmd.
+    *Locking*: the reverse map's lock, at least for reading.  Before 6.5 the pte lock is taken with no look back at
+    the pmd.
     *May see*: a VMA that munmap is unmapping; tables others change under their locks.
     *Source*: mm/page_vma_mapped.c, 5.15 and 7.1; recorded in 6.1.176 (the rmap part of a file collapse).
     """
