@@ -228,9 +228,15 @@ class _Late:
         return getattr(self._made[0], attribute)
 
 
-# Coroutines that refuse to be closed (a bare `except` around an await).  They are kept alive on purpose: the
-# interpreter would otherwise complain about each of them when it tries the same.
-_refusing: list[Any] = []
+def _keep_for_ever(coroutine: Any) -> None:
+    # A coroutine that refuses to be closed (a bare `except` around an await): the interpreter would complain when
+    # it tries the same, be it at its own end.  So it is never let go.
+    try:
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+    except (ImportError, AttributeError):
+        pass
 
 
 def abandon(coroutine: Any) -> None:
@@ -245,7 +251,7 @@ def abandon(coroutine: Any) -> None:
             sys.settrace(outer_trace)
     except BaseException as error:
         if getattr(coroutine, "cr_frame", None) is not None:
-            _refusing.append(coroutine)
+            _keep_for_ever(coroutine)
         if isinstance(error, KeyboardInterrupt):
             raise
     finally:

@@ -1,0 +1,219 @@
+"""Code under test may do anything; each mistake is told in words with its line and never breaks the search."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ptwalk.explore import explore
+from ptwalk.machine.operation import Operation
+from ptwalk.machine.shared import Shared
+from ptwalk.trace.verdict import Verdict
+
+shared = Shared(2)
+x, m = shared.variable("x"), shared.mutex("m")
+
+
+async def good() -> None:
+    value = await x.read()
+    await x.write(value + 1)
+
+
+async def callee() -> None:
+    await x.read()
+
+
+async def forgets_a_step() -> None:
+    await m.lock()
+    x.read()
+    await m.unlock()
+
+
+async def forgets_a_call() -> None:
+    await m.lock()
+    callee()
+    await m.unlock()
+
+
+async def computes_with_a_step() -> None:
+    value: Any = x.read()
+    await x.write(value + 1)
+
+
+async def returns_a_coroutine() -> Any:
+    await x.read()
+    return callee()
+
+
+def not_async() -> None:
+    return None
+
+
+def a_generator() -> Any:
+    yield x.read()
+
+
+async def loops_on_one_line() -> None:
+    await x.read()
+    while True: pass  # fmt: skip  # noqa: E701
+
+
+async def loops_and_swallows() -> None:
+    await x.read()
+    while True:
+        try:
+            sum(range(10))
+        except Exception:
+            pass
+
+
+async def sleeps() -> None:
+    await asyncio.sleep(0)
+
+
+async def sleeps_longer() -> None:
+    await asyncio.sleep(1)
+
+
+async def raises() -> None:
+    if await x.read():
+        raise ValueError("the pmd is gone")
+
+
+async def exits() -> None:
+    await x.read()
+    raise SystemExit(1)
+
+
+async def recurses() -> None:
+    await recurses()
+
+
+async def keeps_the_lock() -> None:
+    await m.lock()
+
+
+async def unlocks_too_often() -> None:
+    await x.read()
+    await m.unlock()
+
+
+async def locks_twice() -> None:
+    await m.lock()
+    await m.lock()
+
+
+async def rolls_dice() -> None:
+    await x.read()
+    await (x.read() if random.random() < 0.5 else x.write(3))
+    await x.read()
+
+
+_calls = itertools.count()
+
+
+async def counts_its_runs() -> None:
+    await x.write(next(_calls))
+
+
+async def refuses_to_close() -> None:
+    while True:
+        try:
+            await x.read()
+        except BaseException:
+            pass
+
+
+CASES: list[tuple[Callable[[], Any], str, str]] = [
+    (forgets_a_step, "misuse", "forgets 'await': the step 'reads x'"),
+    (forgets_a_call, "misuse", "forgets 'await': a call of callee()"),
+    (computes_with_a_step, "misuse", "forgets 'await': the step 'reads x'"),
+    (returns_a_coroutine, "misuse", "return await"),
+    (not_async, "misuse", "begin it with 'async def'"),
+    (a_generator, "misuse", "use 'await', not 'yield'"),
+    (loops_on_one_line, "misuse", "without an operation"),
+    (loops_and_swallows, "misuse", "without an operation"),
+    (sleeps, "misuse", "await operations only"),
+    (sleeps_longer, "misuse", "await operations only"),
+    (raises, "exception", "ValueError: the pmd is gone"),
+    (exits, "exception", "SystemExit"),
+    (recurses, "exception", "RecursionError"),
+    (keeps_the_lock, "at end", "still holds m"),
+    (unlocks_too_often, "violation", "unlocks m, which nobody holds"),
+    (locks_twice, "deadlock", "waits at 'locks m'"),
+    (rolls_dice, "misuse", "besides the simulated memory"),
+    (counts_its_runs, "misuse", "besides the simulated memory"),
+]
+
+
+def _verdict(function: Callable[[], Any], engine: str) -> Verdict:
+    return explore(shared.program(function, good), engine)
+
+
+@pytest.mark.parametrize("engine", ["dpor", "states"])
+@pytest.mark.parametrize(("function", "kind", "words"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_each_mistake_is_told(function: Callable[[], Any], kind: str, words: str, engine: str) -> None:
+    """The verdict is a bug whose text says what the code does wrong."""
+    verdict = _verdict(function, engine)
+    assert verdict.outcome == "bug"
+    assert verdict.report.kind == kind
+    assert words in str(verdict.report)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [forgets_a_step, forgets_a_call, computes_with_a_step, loops_on_one_line, raises, sleeps, unlocks_too_often],
+    ids=lambda function: function.__name__,
+)
+def test_the_line_is_named(function: Any) -> None:
+    """The line lies inside the function that is wrong, in this file, although the step is made elsewhere."""
+    report = _verdict(function, "dpor").report
+    first = function.__code__.co_firstlineno
+    last = max(line for _, _, line in function.__code__.co_lines() if line)
+    assert report.file == __file__
+    assert first < report.line <= last
+    assert f"line {report.line}" in report.text
+
+
+def test_code_that_cannot_be_closed_is_left_alone() -> None:
+    """A bare except around an await survives being abandoned; the search ends all the same."""
+    assert _verdict(refuses_to_close, "states").outcome in ("incomplete", "bug")
+
+
+def test_one_broken_cpu_does_not_hide_the_race_of_the_others() -> None:
+    """With everything counted, the other CPUs are still explored around the one that stopped."""
+    verdict = explore(shared.program(raises, good), stop_at_first=False)
+    assert verdict.executions == 2
+    assert verdict.violations == 1
+
+
+def test_an_operation_that_strays_is_told() -> None:
+    """An operation that looks at a cell its footprint does not name would make the search miss schedules."""
+
+    class Stray(Operation):
+        kind = "stray"
+
+        def footprint(self, cpu: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+            return (), ()
+
+        def execute(self, memory: list[Any], cpu: int) -> Any:
+            return memory[x.cell]
+
+    async def strays() -> None:
+        await Stray()
+
+    verdict = explore(shared.program(strays))
+    assert verdict.report.kind == "misuse"
+    assert "cell x, which its footprint() does not name" in verdict.report.text
+
+
+def test_an_unhashable_result_is_told() -> None:
+    """What a step writes or answers must be hashable."""
+
+    async def writes_a_list() -> None:
+        await x.write([])  # type: ignore[arg-type]
+
+    assert "unhashable" in str(explore(shared.program(writes_a_list)).report)
