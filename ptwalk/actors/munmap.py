@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ptwalk.kernel.huge_memory import split_huge_pmd
 from ptwalk.kernel.memory import free_pgtables, unmap_vmas
 from ptwalk.kernel.mmap_lock import (
     mmap_read_unlock,
@@ -17,6 +18,7 @@ from ptwalk.kernel.mmap_lock import (
     mmap_write_unlock,
 )
 from ptwalk.kernel.mmu_gather import tlb_finish_mmu, tlb_gather_mmu
+from ptwalk.kernel.pgtable import mm_find_pmd
 from ptwalk.kernel.rmap import RmapChange
 from ptwalk.kernel.vma import ChangeVmas, DetachVmas, Neighbours, Vma, VmasIn, vma_start_write
 from ptwalk.machine.rwsem import down_write, up_write
@@ -83,18 +85,36 @@ async def split_vma(vma: Vma, addr: int) -> tuple[Vma, Vma]:
     """Cuts a VMA in two at `addr`, in the mm's set and on the reverse maps, whose locks it takes.
 
     *Locking*: mmap_lock for writing.
-    *Source*: mm/mmap.c __split_vma, 5.15.
+    *Source*: mm/mmap.c __split_vma, vma_adjust, 5.15; recorded in 6.1.176.
     """
     mm = vma.mm
     low, high = mm.vma_like(vma, vma.start, addr), mm.vma_like(vma, addr, vma.end)
     await vma_start_write(vma)
+    if vma.anon_vma is not None:  # anon_vma_clone: from here on the new VMA can be found from its pages
+        await down_write(vma.anon_vma.rwsem)
+        await RmapChange(vma.anon_vma, on=(high,))
+        await up_write(vma.anon_vma.rwsem)
+    await split_huge_pmd_if_needed(vma, addr)
     for tree in vma.rmap_trees:
         await down_write(tree.rwsem)
-        await RmapChange(tree, off=(vma,), on=(low, high))
+        await RmapChange(tree, off=(vma,), on=(low,) if tree is vma.anon_vma else (low, high))
     await ChangeVmas(mm, (vma,), (low, high))
     for tree in reversed(vma.rmap_trees):
         await up_write(tree.rwsem)
     return low, high
+
+
+async def split_huge_pmd_if_needed(vma: Vma, addr: int) -> None:
+    """Splits a huge page that the new boundary would cut in two, before the VMA is cut.
+
+    *Source*: mm/huge_memory.c vma_adjust_trans_huge, 5.15.
+    """
+    span = vma.mm.pmd_level.size
+    huge = addr & -span
+    if addr % span and vma.start <= huge and huge + span <= vma.end:
+        pmd = await mm_find_pmd(vma.mm, addr)
+        if pmd is not None:
+            await split_huge_pmd(vma.mm, pmd, addr)
 
 
 async def unmap_region(mm: Mm, vmas: Sequence[Vma], below: Vma | None, above: Vma | None) -> None:

@@ -37,7 +37,7 @@ class Machine:
         user: Sequence[int] = (),
         preemptible: bool = True,
         softirq: bool = False,
-        store: int = 3,
+        store: int = 5,
     ) -> None:
         self.format = format_named(format) if isinstance(format, str) else format
         self.cells = Cells()
