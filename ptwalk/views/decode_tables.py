@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from ptwalk.arch import FORMAT_NAMES, Entry, EntryState, Format, Level, Rights, format_named
+from ptwalk.arch import FORMAT_NAMES, Entry, EntryState, Field, Format, Level, Rights, format_named
 from ptwalk.errors import PtwalkError
 from ptwalk.views.esm import WEB
 from ptwalk.views.learning import affine, decision_tree, samples, truth_tables
@@ -44,6 +44,7 @@ _ADDRESS, _TYPE, _OFFSET = 0x5E471A7E5, 70707, 0x60606
 _LISTS = ("outcomes", "sentences", "numbers", "states", "layouts", "fields", "trees")
 _MOVED = ("address", "swap_type", "swap_offset")
 _NUMBER = re.compile(r"(0x[0-9a-f]+)")
+_ALIKE = 24  # how many entries of a kind are kept to ask further questions about
 _WIDE = 6  # fields of more bits have a meaning that is computed, not listed
 
 
@@ -119,6 +120,7 @@ class _Tabulation:
         self._lists: dict[str, list[Any]] = {name: [] for name in _LISTS}
         self._known: dict[tuple[str, str], int] = {}
         self._states: dict[tuple[Format, Level, EntryState], int] = {}
+        self._layouts: dict[tuple[Any, ...], int] = {}
 
     def of(self, formats: Iterable[Format]) -> dict[str, Any]:
         found = {}
@@ -147,19 +149,21 @@ class _Tabulation:
         return self._known[key]
 
     def _level(self, fmt: Format, level: Level) -> dict[str, Any]:
-        seen: dict[Any, tuple[int, Entry]] = {}
+        seen: dict[Any, list[Entry]] = {}
+        numbers: dict[Any, int] = {}
 
         def outcome(raw: int) -> Any:
             entry = fmt.decode(raw, level)
             key = _key(entry)
             if entry.state is EntryState.RESERVED:
-                key = (*key, tuple((field.name, field.high, field.low) for field in entry.fields))
-            seen.setdefault(key, (len(seen), entry))
-            return seen[key][0]
+                key = (*key, _shape(entry))
+            alike = seen.setdefault(key, [])
+            if len(alike) < _ALIKE:
+                alike.append(entry)
+            return numbers.setdefault(key, len(numbers))
 
         tree = decision_tree(outcome)
-        examples = sorted(seen.values(), key=lambda pair: pair[0])
-        outcomes = [self._number("outcomes", self._outcome(entry)) for _, entry in examples]
+        outcomes = [self._number("outcomes", self._outcome(seen[key])) for key in numbers]
         present, linux_present = truth_tables(lambda raw: (fmt.present(raw), fmt.linux_present(raw, level)))
         return {
             "name": level.name,
@@ -175,12 +179,13 @@ class _Tabulation:
             "examples": [[word, hex(raw)] for word, raw in _examples(fmt, level)],
         }
 
-    def _outcome(self, entry: Entry) -> dict[str, Any]:
+    def _outcome(self, alike: list[Entry]) -> dict[str, Any]:
+        entry = alike[0]
         fmt, level, state = entry.format, entry.level, entry.state
         found: dict[str, Any] = {
             "state": state.name,
             "sentence": self._number("sentences", _sentence(entry)),
-            "layout": self._layout(entry),
+            "layout": self._layout(alike),
             "learnt": self._state(fmt, level, state),
         }
         if entry.reserved_bit is not None:
@@ -212,24 +217,28 @@ class _Tabulation:
             self._states[key] = self._number("states", value)
         return self._states[key]
 
-    def _layout(self, entry: Entry) -> int:
-        fmt, level = entry.format, entry.level
+    def _layout(self, alike: list[Entry]) -> int:
+        fmt, level, fields = alike[0].format, alike[0].level, alike[0].fields
+        wanted = _words_key(alike[0])
+        if (fmt, level, wanted) in self._layouts:
+            return self._layouts[fmt, level, wanted]
         numbers = []
-        for place, field in enumerate(entry.fields):
+        for place, field in enumerate(fields):
 
-            def meaning(
-                value: int, place: int = place, low: int = field.low, width: int = field.width
-            ) -> str | None:
-                # None where another value of the field would make it an entry of another kind.
-                raw = entry.raw & ~(((1 << width) - 1) << low) | value << low
-                other = fmt.decode(raw, level)
-                same = _key(other) == _key(entry) and len(other.fields) == len(entry.fields)
-                return other.fields[place].meaning if same else None
+            def meaning(value: int, place: int = place, field: Field = field) -> str | None:
+                # None where the field with this value would always make it an entry of another kind.
+                for entry in alike:
+                    raw = entry.raw & ~(((1 << field.width) - 1) << field.low) | value << field.low
+                    other = fmt.decode(raw, level)
+                    if _words_key(other) == wanted:
+                        return other.fields[place].meaning
+                return None
 
             words = _meaning(meaning, field.width, field.value)
             value = {"name": field.name, "high": field.high, "low": field.low, "meaning": words}
             numbers.append(self._number("fields", value))
-        return self._number("layouts", numbers)
+        found = self._layouts[fmt, level, wanted] = self._number("layouts", numbers)
+        return found
 
 
 def _examples(fmt: Format, level: Level) -> list[tuple[str, int]]:
@@ -306,6 +315,17 @@ def _marks(fmt: Format, level: Level, state: EntryState) -> list[str]:
 def _key(entry: Entry) -> tuple[Any, ...]:
     # What makes two entries the same kind of entry: all that their words depend on, besides their numbers.
     return (entry.state, entry.kind, entry.reserved_bit, entry.note)
+
+
+def _shape(entry: Entry) -> tuple[tuple[str, int, int], ...]:
+    return tuple((field.name, field.high, field.low) for field in entry.fields)
+
+
+def _words_key(entry: Entry) -> tuple[Any, ...]:
+    # What the words of an entry's fields depend on: a reserved bit spoils the entry, not its layout.
+    if entry.state is EntryState.RESERVED:
+        return (entry.state, _shape(entry))
+    return (_key(entry), _shape(entry))
 
 
 def _meaning(meaning: Callable[[int], str | None], width: int, value: int) -> Any:

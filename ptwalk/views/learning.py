@@ -57,9 +57,10 @@ def affine(answer: Callable[[int], int]) -> dict[str, Any]:
     groups: dict[int, int] = {}
     for bit in range(64):
         change = answer(1 << bit) ^ fixed
-        for target in range(64):
-            if change >> target & 1:
-                groups[target - bit] = groups.get(target - bit, 0) | 1 << bit
+        while change:
+            target = change.bit_length() - 1
+            change ^= 1 << target
+            groups[target - bit] = groups.get(target - bit, 0) | 1 << bit
     return {"fixed": hex(fixed), "groups": [[hex(mask), shift] for shift, mask in sorted(groups.items())]}
 
 

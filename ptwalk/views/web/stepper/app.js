@@ -86,12 +86,12 @@ export class Stepper {
         zone("header", { class: "head" }), zone("p", { class: "say" }), zone("div", { class: "note" }),
         zone("div", { class: "tabs", role: "group", "aria-label": this.words.ui("tables") }),
         zone("div", { class: "lanes" }), zone("div", { class: "tl", role: "group", "aria-label": this.words.ui("timeline") }), zone("div", { class: "vw" }),
-        zone("div", { class: "live sr", "aria-live": "polite" }), zone("div", { class: "printed" }),
+        zone("div", { class: "spoken sr", "aria-live": "polite" }), zone("div", { class: "printed" }),
         zone("dialog", { class: "sheets", "aria-label": this.words.ui("help") }))),
     ]);
     const find = (name) => this.root.querySelector(`.${name}`);
     this.zones = { head: find("head"), say: find("say"), note: find("note"), tabs: find("tabs"), lanes: find("lanes"), tl: find("tl"), vw: find("vw"), printed: find("printed"), sheets: find("sheets") };
-    this.speech = new Speech(find("live"));
+    this.speech = new Speech(find("spoken"));
     this.listen();
   }
 

@@ -290,7 +290,7 @@ export function timelineView(ctx) {
   // Twice: as to come, and as happened, cut at now. Words stand above the cut, so that none is sliced.
   const layers = [false, true].map((lit) => [
     spans.locks.map((row) => lockBars(ctx, g, row, lit)), spans.lives.map((row) => lifeBars(ctx, g, row, lit)), spans.beliefs.map((row) => beliefBars(ctx, g, row, lit)),
-  ].flat(3));
+  ].flat(3).filter(Boolean));
   const bar = (part) => (part.bar ? part.bar : part);
   const bars = [h("g", null, layers[0].map(bar)), h("g", { "clip-path": `url(#${ctx.id}-now)` }, layers[1].map(bar)), layers[1].map((part) => part.words)];
   const svg = h("svg", { key: "svg", width: g.width, height: g.height, viewBox: `0 0 ${g.width} ${g.height}`, role: "img", "aria-label": spoken(ctx, spans) },
