@@ -7,6 +7,7 @@ this table?".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ptwalk.kernel.mmap_lock import (
@@ -29,11 +30,12 @@ from ptwalk.kernel.rmap import RmapTree, RmapVmas
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range, pmdp_collapse_flush, tlb_remove_table_sync_one
 from ptwalk.kernel.users import TestExit
 from ptwalk.kernel.vma import Vma, find_vma
-from ptwalk.machine.folio import PutPage, RemoveRmap
+from ptwalk.machine.folio import AddRmap, PutPage, RemoveRmap
 from ptwalk.machine.frames import free_frame
 from ptwalk.machine.locks import folio_lock, folio_unlock, spin_lock, spin_unlock
 from ptwalk.machine.rcu import call_rcu
 from ptwalk.machine.rwsem import down_read, down_write, up_read, up_write
+from ptwalk.walk.rmap import try_to_unmap
 
 if TYPE_CHECKING:
     from ptwalk.kernel.kernel import Kernel
@@ -42,8 +44,32 @@ if TYPE_CHECKING:
     from ptwalk.machine.frames import Frame
 
 
-async def retract_page_tables(kernel: Kernel, mapping: RmapTree, pgoff: int) -> None:
-    """Removes the (empty) pte table of every mapping of 2 MiB of a file at offset `pgoff`.
+async def collapse_file(
+    kernel: Kernel,
+    mapping: RmapTree,
+    pgoff: int,
+    pages: Sequence[Frame],
+    *,
+    target: Mm | None = None,
+    huge: Frame | None = None,
+) -> None:
+    """Collapses 2 MiB of a file: unmaps each of its small `pages` (in file order from `pgoff`), then cuts the tables.
+
+    With `target`, as MADV_COLLAPSE by that mm: only its table goes, and `huge` is mapped there at once.
+
+    *Locking*: i_mmap_rwsem for reading around each unmapping; see `retract_page_tables`.
+    *Source*: mm/khugepaged.c collapse_file, 6.1; recorded in 6.1.176.
+    """
+    for number, page in enumerate(pages):
+        await try_to_unmap(mapping, page, pgoff + number * kernel.machine.format.page_size)
+        await PutPage(page)  # the page cache holds the huge page instead
+    await retract_page_tables(kernel, mapping, pgoff, target=target, huge=huge)
+
+
+async def retract_page_tables(
+    kernel: Kernel, mapping: RmapTree, pgoff: int, *, target: Mm | None = None, huge: Frame | None = None
+) -> None:
+    """Removes the pte table of every mapping (or of the `target` mm's) of 2 MiB of a file at offset `pgoff`.
 
     *Locking*: 5.15 to 6.5: i_mmap_rwsem and, by trylock, each mm's mmap_lock for writing.  From 6.6: i_mmap_rwsem
     for reading, the PMD table's and the pte table's locks, and no lock of the target mm at all.
@@ -57,14 +83,31 @@ async def retract_page_tables(kernel: Kernel, mapping: RmapTree, pgoff: int) -> 
         span = vma.mm.pmd_level.size
         if vma.anon_vma is not None or addr % span or addr < vma.start or addr + span > vma.end:
             continue
+        if target is not None and vma.mm is not target:
+            continue
         pmd = await find_table(vma.mm, addr)
         if pmd is None:
             continue
         if deferred:
             await retract_under_rmap_read(vma, pmd, addr)
+            if huge is not None:
+                await set_huge_pmd(vma.mm, pmd, huge)
         else:
-            await retract_under_mmap_write(vma.mm, pmd, addr)
+            await retract_under_mmap_write(vma.mm, pmd, addr, huge)
     await (up_read(mapping.rwsem) if deferred else up_write(mapping.rwsem))
+
+
+async def set_huge_pmd(mm: Mm, pmd: EntryPointer, huge: Frame) -> None:
+    """Maps the huge page if the pmd is still none, under its lock.
+
+    *Source*: mm/khugepaged.c set_huge_pmd, 6.1.
+    """
+    pml = await pmd_lock(mm, pmd)
+    if none(await pmd.read()):
+        await AddRmap(huge)
+        raw = mm.format.make_leaf(huge.pa, pmd.level, write=True, accessed=True)
+        await pmd.write(raw, unlinks=huge)
+    await spin_unlock(pml)
 
 
 async def find_table(mm: Mm, addr: int) -> EntryPointer | None:
@@ -73,12 +116,14 @@ async def find_table(mm: Mm, addr: int) -> EntryPointer | None:
     return pmd if pmd is not None and is_table(await pmd.read()) else None
 
 
-async def retract_under_mmap_write(mm: Mm, pmd: EntryPointer, addr: int) -> None:
+async def retract_under_mmap_write(mm: Mm, pmd: EntryPointer, addr: int, huge: Frame | None) -> None:
     """5.15 to 6.5: the mmap lock for writing keeps out walkers of the mm, the i_mmap lock those of the file."""
     if not await mmap_write_trylock(mm):
         return
     if not await TestExit(mm):
         await collapse_and_free_pmd(mm, pmd, addr, how=mm.kernel.config.retract)
+        if huge is not None:
+            await set_huge_pmd(mm, pmd, huge)
     await mmap_write_unlock(mm)
 
 
@@ -165,11 +210,15 @@ async def collapse_ptes_old(vma: Vma, pmd: EntryPointer, start: int, how: str) -
         await down_write(vma.file.rwsem)
     pte, ptl = await pte_offset_map_lock(mm, pmd, start)
     if pte is not None and ptl is not None:
+        unmapped: list[Frame] = []
         for page in mm.pages_in(start, start + pmd.level.size):
             entry = await pte.frame.entry(mm.format.index(page, "pte"), "pte").read()
             if entry.linux_present:
-                await RemoveRmap(mm.machine.frame_at(entry.address or 0))
+                unmapped.append(mm.machine.frame_at(entry.address or 0))
+                await RemoveRmap(unmapped[-1])
         await pte_unmap_unlock(mm, ptl)
+        for frame in unmapped:
+            await PutPage(frame)
         await collapse_and_free_pmd(mm, pmd, start, how=how)
     if with_rmap:
         await up_write(vma.file.rwsem)

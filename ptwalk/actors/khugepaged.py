@@ -164,7 +164,9 @@ async def collapse_isolate(mm: Mm, table: Frame, start: int) -> list[tuple[Entry
     return found
 
 
-async def collapse_copy(mm: Mm, table: Frame, isolated: list[tuple[EntryPointer, Entry]], huge: Frame) -> None:
+async def collapse_copy(
+    mm: Mm, table: Frame, isolated: list[tuple[EntryPointer, Entry]], huge: Frame
+) -> None:
     """Copies each page, clears its pte under the lock, lets the old page go.
 
     *Source*: mm/khugepaged.c __collapse_huge_page_copy, 5.15.

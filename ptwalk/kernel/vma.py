@@ -160,7 +160,7 @@ class DetachVmas(ChangeVmas):
 
 
 class Neighbours(MmOperation):
-    """Reads which attached VMAs lie just below and above a range; awaiting gives (previous, next), either may be None."""
+    """Which attached VMAs lie just below and above a range; awaiting gives the two, either may be None."""
 
     __slots__ = ("start", "end")
     kind = "neighbours"
