@@ -84,6 +84,8 @@ class Tally:
     interleavings: int | None = None
     traces: int | None = None
     state_bytes: int = 0
+    # The most states held at once so far.
+    most_held: int = 0
     # The first failing path met, as (CPU of each step, report); not yet minimal.
     bug: tuple[list[int], Any] | None = None
     cut: bool = False

@@ -64,12 +64,11 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
 def _weigh(layer: dict[int, int], following: dict[int, int], tally: Tally) -> None:
     # The cost of a state: its slot in the dictionary, the packed integer and the count.
     held = len(layer) + len(following)
-    if held < 1_000 and tally.state_bytes:
-        return
     state, ways = next(iter(layer.items()))
     slots = sys.getsizeof(layer) + sys.getsizeof(following)
     each = slots // held + sys.getsizeof(state) + sys.getsizeof(ways)
-    tally.state_bytes = max(tally.state_bytes if held >= 1_000 else 0, each)
+    if held > tally.most_held:
+        tally.most_held, tally.state_bytes = held, each
     megabytes = tally.limits.megabytes
     if megabytes is not None and held * each > megabytes * 1_000_000:
         raise LimitReached(f"the limit of {megabytes:g} megabytes for states was reached")

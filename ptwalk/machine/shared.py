@@ -206,7 +206,10 @@ class Shared:
             raise PtwalkError(
                 f"{len(functions)} functions for {self.cpus} CPUs: say Shared(cpus={len(functions)}) at the start"
             )
-        names = [getattr(function, "__name__", f"cpu{number}") for number, function in enumerate(functions)]
+        names = [
+            getattr(getattr(function, "func", function), "__name__", f"cpu{number}")
+            for number, function in enumerate(functions)
+        ]
         cpus = tuple(
             CpuProgram(
                 title if names.count(title) == 1 else f"{title}{names[:number].count(title)}",

@@ -165,7 +165,15 @@ def test_each_mistake_is_told(function: Callable[[], Any], kind: str, words: str
 
 @pytest.mark.parametrize(
     "function",
-    [forgets_a_step, forgets_a_call, computes_with_a_step, loops_on_one_line, raises, sleeps, unlocks_too_often],
+    [
+        forgets_a_step,
+        forgets_a_call,
+        computes_with_a_step,
+        loops_on_one_line,
+        raises,
+        sleeps,
+        unlocks_too_often,
+    ],
     ids=lambda function: function.__name__,
 )
 def test_the_line_is_named(function: Any) -> None:

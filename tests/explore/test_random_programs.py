@@ -72,7 +72,9 @@ def test_the_engines_against_every_interleaving(
             count = len(program.cpus)
             turned = World(seed, list(range(count))[::-1]).program
             paths_turned, tally_turned = _dpor(turned)
-            assert (len(paths_turned), tally_turned.violations) == (len(paths), tally.violations), f"seed {seed}"
+            assert (len(paths_turned), tally_turned.violations) == (len(paths), tally.violations), (
+                f"seed {seed}"
+            )
             assert _minimal(turned) == truth.best, f"seed {seed}: minimal schedule, CPUs listed in reverse"
     judged = outcomes["bug"] + outcomes["safe"]
     assert judged * SHARDS >= 2_000
