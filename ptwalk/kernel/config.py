@@ -139,6 +139,7 @@ _6_6 = replace(
 _6_14 = replace(
     _6_6,
     release="6.14",
+    table_free="rcu",
     pt_reclaim=True,
     batch_fallback="rcu head",
     retract_rechecks_pmd=True,

@@ -43,6 +43,7 @@ class Changer:
     lay_out: LayOut
     exists: Callable[[KernelConfig], bool] = lambda config: True
     user: bool = False
+    exits: bool = False
 
 
 def _page(ground: Ground) -> int:
@@ -147,6 +148,7 @@ def _split(stage: Stage, threads: Sequence[str]) -> Ground:
 def _fault(stage: Stage, threads: Sequence[str]) -> Ground:
     ground = anonymous(stage, (*threads, CHANGER), populate=False)
     ground.mm.watch(ground.addr)
+    ground.mm.initial_table(ground.addr, ground.mm.pmd_level.name)
     stage.run(CHANGER, page_fault, ground.mm, ground.addr)
     return ground
 
@@ -158,6 +160,7 @@ async def _huge_fault(mm: Mm, addr: int) -> None:
 def _fault_huge(stage: Stage, threads: Sequence[str]) -> Ground:
     ground = anonymous(stage, (*threads, CHANGER), populate=False, whole=True)
     ground.mm.watch(ground.addr)
+    ground.mm.initial_table(ground.addr, ground.mm.pmd_level.name)
     stage.run(CHANGER, allocates(_huge_fault), ground.mm, ground.addr)
     return ground
 
@@ -176,7 +179,7 @@ CHANGERS = {
         Changer("munmap-neighbour", "munmap of another VMA in the same pte table, which stays", _munmap_neighbour),
         Changer("munmap-last", "the walked address is in a hole; munmap of the only VMA in its pte table", _munmap_last),
         Changer("munmap-stack", "munmap below a stack VMA: no downgrade before 6.5", _munmap_below_stack),
-        Changer("exit", "the last user of the address space exits", _exit),
+        Changer("exit", "the process exits; the walker holds a user reference of its own", _exit, exits=True),
         Changer("collapse-anon", "khugepaged makes a huge page of the walked range", _collapse),
         Changer("retract", "a file collapse removes the pte tables of everybody who maps the file", _retract),
         Changer(

@@ -5,12 +5,18 @@ Room: scenarios.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
+from ptwalk.actors.exit import exit_mm
+from ptwalk.kernel.users import mmget_not_zero
 from ptwalk.scenarios.changers import CHANGER, Changer
 from ptwalk.scenarios.scenario import Never, Scenario, Sometimes
 from ptwalk.scenarios.stage import Stage
 from ptwalk.scenarios.walkers import Walk
+
+if TYPE_CHECKING:
+    from ptwalk.kernel.mm import Mm
 
 WALKER = "walker"
 
@@ -33,7 +39,8 @@ def pair(
 
     def lay_out(stage: Stage) -> None:
         ground = changer.lay_out(stage, (WALKER,) if own else ())
-        stage.run(WALKER, walk, ground.mm, ground.addr)
+        code = with_user_reference(walk) if changer.exits else walk
+        stage.run(WALKER, code, ground.mm, ground.addr)
 
     user = (CHANGER,) if changer.user else ()
     return Scenario(
@@ -45,3 +52,15 @@ def pair(
         user=user,
         **settings,
     )
+
+
+def with_user_reference(walk: Walk) -> Walk:
+    """The walk between mmget_not_zero and mmput: what keeps exit_mmap away, and nothing else."""
+
+    @wraps(walk)
+    async def walk_with_reference(mm: Mm, addr: int) -> None:
+        if await mmget_not_zero(mm):
+            await walk(mm, addr)
+            await exit_mm(mm)
+
+    return walk_with_reference

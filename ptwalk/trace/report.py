@@ -47,7 +47,8 @@ class Report:
 
     `sanitizer` is the name of the oracle; `title` the kind of bug; `happened` one sentence about the step;
     `rule` the rule in words; `cause` the likely cause.  `entry` describes the entry, `address` is its physical
-    address.  `frames` are the states of the frames involved, `held` the locks the CPU held.
+    address.  `frames` are the states of the frames involved, `held` the locks the CPU held.  `cpu` is -1 where the
+    end of a run was judged, and no CPU in particular is to blame.
     """
 
     sanitizer: str
@@ -68,7 +69,9 @@ class Report:
         """The report with the steps that matter out of the failing run, which ends with the bad step."""
         story = _story(steps, self.cpu, {frame.number for frame in self.frames})
         where = self.where
-        if names:
+        if names and self.cpu < 0:
+            where = " / ".join(dict.fromkeys(names[step.cpu] for step in steps))
+        elif names:
             others = [step.cpu for step in story if step.cpu != self.cpu]
             where = names[self.cpu] + (f" / {names[others[-1]]}" if others else "")
         return replace(self, story=story, where=where)
@@ -84,7 +87,8 @@ class Report:
             lines.append(f"at physical address {self.address:#x}" + (f": {self.entry}" if self.entry else ""))
         for frame in self.frames:
             lines.append(f"{frame.name}: {describe_frame(frame)}")
-        lines.append(f"CPU{self.cpu} holds: {', '.join(map(str, self.held)) if self.held else 'no lock'}")
+        if self.cpu >= 0:
+            lines.append(f"CPU{self.cpu} holds: {', '.join(map(str, self.held)) if self.held else 'no lock'}")
         if self.story:
             width = max(len(str(step.number)) for step in self.story)
             says = max(len(step.text) for step in self.story)
