@@ -98,8 +98,8 @@ def test_the_live_region_speaks_when_scrubbing_rests(browser: Browser) -> None:
     page = open_stepper(browser)
     for step in (3, 4, 5, 6):
         go(page, step)
-    page.wait_for_function("document.querySelector('.live').textContent.startsWith('Step 6.')")
-    assert "downgrades" in page.inner_text(".live")
+    page.wait_for_function("document.querySelector('.spoken').textContent.startsWith('Step 6.')")
+    assert "downgrades" in page.inner_text(".spoken")
     assert "Step 6 of 17" in str(page.get_attribute("input[type=range]", "aria-valuetext"))
 
 

@@ -28,7 +28,8 @@ test("a state is the same whether reached from the start or from a checkpoint", 
   const many = new Run(long);
   const slow = new Map(Object.entries(long.base));
   for (let n = 0; n <= many.length; n += 1) {
-    if (n) for (const [k, v] of Object.entries(long.steps[n - 1].set || {})) v === null ? slow.delete(k) : slow.set(k, v);
+    if (n)
+      for (const [k, v] of Object.entries(long.steps[n - 1].set || {})) v === null ? slow.delete(k) : slow.set(k, v);
     if (n % 37) continue;
     const fast = many.at(n);
     for (const [k, v] of slow) assert.deepEqual(fast.get(k), v, `${k} at ${n}`);
@@ -39,7 +40,11 @@ test("a belief turns false when its table is unlinked, and only for the CPU that
   const run = race();
   const believes = (n, name) => {
     const state = run.at(n);
-    return truth(state, 0, localsOf(state, 0).find((l) => l.name === name)).false;
+    return truth(
+      state,
+      0,
+      localsOf(state, 0).find((l) => l.name === name),
+    ).false;
   };
   assert.equal(believes(9, "pmd"), false);
   assert.equal(believes(10, "pmd"), true);
@@ -51,20 +56,35 @@ test("a belief turns false when its table is unlinked, and only for the CPU that
 
 test("locks, spans and switches are read off the run", () => {
   const run = race();
-  assert.deepEqual(heldBy(run.at(8), 1), [["mmap_lock", "read"], ["ptl7", "held"]]);
+  assert.deepEqual(heldBy(run.at(8), 1), [
+    ["mmap_lock", "read"],
+    ["ptl7", "held"],
+  ]);
   const spans = spansOf(run, false);
   assert.deepEqual(spans.switches, [4, 17]);
-  assert.deepEqual(spans.lives.map((l) => l.frame), [7]);
+  assert.deepEqual(
+    spans.lives.map((l) => l.frame),
+    [7],
+  );
   const belief = spans.beliefs[0].spans.map(({ good, from }) => [good, from]);
-  assert.deepEqual(belief, [[true, 3], [false, 10]]);
+  assert.deepEqual(belief, [
+    [true, 3],
+    [false, 10],
+  ]);
   const mm = spans.locks.find((r) => r.lock.id === "mmap_lock").spans.map((s) => [s.mode, s.from, s.to, s.downgraded]);
-  assert.deepEqual(mm, [["write", 4, 6, false], ["read", 6, 15, true]]);
+  assert.deepEqual(mm, [
+    ["write", 4, 6, false],
+    ["read", 6, 15, true],
+  ]);
   assert.deepEqual(hues(run), [0, 1]);
 });
 
 test("frames keep their place and tables show the entries that matter", () => {
   const layout = layoutOf(race());
-  assert.deepEqual(layout.columns.map((c) => c.boxes.map((b) => b.id)), [[3], [4], [5], [7], [9]]);
+  assert.deepEqual(
+    layout.columns.map((c) => c.boxes.map((b) => b.id)),
+    [[3], [4], [5], [7], [9]],
+  );
   assert.deepEqual(layout.boxes.get(5).rows, [0, 2, 8]);
   assert.deepEqual(layout.marks.pte, ["P", "RW", "US", "A", "NX"]);
 });
@@ -87,8 +107,22 @@ test("schedules are read and written as lines", () => {
 
 test("every key of the race and of the widget is in the catalogue", () => {
   for (const step of race().steps) for (const [key] of step.say) assert.ok(key in catalogue.say, key);
-  const source = ["app", "head", "lanes", "tables", "timeline", "verdict", "sheets", "modes", "player", "compare", "tags", "code"]
-    .map((n) => readFileSync(`${web}/${n}.js`, "utf8")).join("\n");
+  const source = [
+    "app",
+    "head",
+    "lanes",
+    "tables",
+    "timeline",
+    "verdict",
+    "sheets",
+    "modes",
+    "player",
+    "compare",
+    "tags",
+    "code",
+  ]
+    .map((n) => readFileSync(`${web}/${n}.js`, "utf8"))
+    .join("\n");
   for (const [, key] of source.matchAll(/words\.ui\("(\w+)"/g)) assert.ok(key in catalogue.ui, key);
   for (const [, key] of source.matchAll(/\.say\("(\w+)"/g)) assert.ok(key in catalogue.ui, key);
 });
@@ -96,7 +130,10 @@ test("every key of the race and of the widget is in the catalogue", () => {
 test("sentences name things as people do, and mark what is false", () => {
   const run = race();
   const parts = words.sentences(run, run.steps[9], run.at(10));
-  assert.deepEqual(parts.map((p) => p.kind), ["strong", "plain", "bad"]);
+  assert.deepEqual(
+    parts.map((p) => p.kind),
+    ["strong", "plain", "bad"],
+  );
   assert.equal(parts[0].text, "CPU 1 clears pmd[2], holding no page-table lock.");
   assert.equal(words.number(1.2e24), "1.2 × 10²⁴");
 });
@@ -133,7 +170,14 @@ test("predict first asks what the run can answer", () => {
 
 test("a tree of choices answers what it holds and says when it does not", async () => {
   const step = (cpu) => ({ cpu, kind: "other", label: "x", say: [["op"]] });
-  const tree = { roots: { 0: 0, 1: 1 }, nodes: [{ step: step(0), then: { 0: 2 } }, { step: step(1), then: {} }, { step: step(0), then: {} }] };
+  const tree = {
+    roots: { 0: 0, 1: 1 },
+    nodes: [
+      { step: step(0), then: { 0: 2 } },
+      { step: step(1), then: {} },
+      { step: step(0), then: {} },
+    ],
+  };
   const session = new TreeSession(tree);
   assert.equal((await session.ask({ ask: "run", choices: [], cpu: 0 })).update.steps.length, 2);
   assert.equal((await session.ask({ ask: "step", choices: [1], cpu: 0 })).none, true);
@@ -141,7 +185,13 @@ test("a tree of choices answers what it holds and says when it does not", async 
 
 test("a kernel that does not answer is given up, one that does is heard", async () => {
   const handlers = {};
-  const model = { on: (n, f) => (handlers[n] = f), off: () => {}, send: (m) => { if (m.ask === "step") handlers["msg:custom"]({ id: m.id, update: 1 }); } };
+  const model = {
+    on: (n, f) => (handlers[n] = f),
+    off: () => {},
+    send: (m) => {
+      if (m.ask === "step") handlers["msg:custom"]({ id: m.id, update: 1 });
+    },
+  };
   const session = new KernelSession(model, 20);
   assert.equal((await session.ask({ ask: "step", choices: [] })).update, 1);
   await assert.rejects(session.ask({ ask: "find", choices: [] }), /dead/);
@@ -149,8 +199,21 @@ test("a kernel that does not answer is given up, one that does is heard", async 
 
 test("recorded steps without a partner are counted where they fell", () => {
   const run = race();
-  run.compare = { name: "Linux", pairs: [[4, 0], [6, 2]], steps: [{ word: "a" }, { word: "b" }, { word: "c" }, { word: "d" }] };
-  assert.deepEqual([...extras(run)], [[4, ["b"]], [6, ["d"]]]);
+  run.compare = {
+    name: "Linux",
+    pairs: [
+      [4, 0],
+      [6, 2],
+    ],
+    steps: [{ word: "a" }, { word: "b" }, { word: "c" }, { word: "d" }],
+  };
+  assert.deepEqual(
+    [...extras(run)],
+    [
+      [4, ["b"]],
+      [6, ["d"]],
+    ],
+  );
 });
 
 test("pictures are plain values", () => {

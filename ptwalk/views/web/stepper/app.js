@@ -20,6 +20,7 @@ import { Speech } from "./speech.js";
 import { recordedAt } from "./compare.js";
 import { challengeText } from "./modes.js";
 import { Player } from "./player.js";
+import { dragFrom, presented } from "./screen.js";
 
 let instances = 0;
 
@@ -32,7 +33,16 @@ export class Stepper {
     this.root = root;
     this.id = `pt${++instances}`;
     this.words = new Words(given.catalogue);
-    this.options = { hb: false, all: false, predict: false, challenge: false, unfold: false, speed: 1, lanes: [], ...given.options };
+    this.options = {
+      hb: false,
+      all: false,
+      predict: false,
+      challenge: false,
+      unfold: false,
+      speed: 1,
+      lanes: [],
+      ...given.options,
+    };
     this.session = given.session || null;
     this.sheet = null;
     this.message = "";
@@ -72,8 +82,10 @@ export class Stepper {
     this.run = null;
     this.teardown();
     const found = timeline && typeof timeline === "object" ? timeline.version : "?";
-    const text = problem === "version" ? this.words.ui("unknown_version", { found, known: SCHEMA_VERSION })
-      : this.words.ui("broken", { text: problem === "schema" ? this.words.ui("not_a_timeline") : problem });
+    const text =
+      problem === "version"
+        ? this.words.ui("unknown_version", { found, known: SCHEMA_VERSION })
+        : this.words.ui("broken", { text: problem === "schema" ? this.words.ui("not_a_timeline") : problem });
     patch(this.root, [h("p", { class: "broken", role: "alert", key: "broken" }, text)]);
   }
 
@@ -82,15 +94,37 @@ export class Stepper {
     if (this.zones) return;
     const zone = (tag, attrs) => h(tag, { key: attrs.class, ...attrs });
     patch(this.root, [
-      h("section", { class: "w", key: "w", "aria-label": this.words.ui("stepper", { title: this.run.head.title }) }, h("div", { class: "in" },
-        zone("header", { class: "head" }), zone("p", { class: "say" }), zone("div", { class: "note" }),
-        zone("div", { class: "tabs", role: "group", "aria-label": this.words.ui("tables") }),
-        zone("div", { class: "lanes" }), zone("div", { class: "tl", role: "group", "aria-label": this.words.ui("timeline") }), zone("div", { class: "vw" }),
-        zone("div", { class: "spoken sr", "aria-live": "polite" }), zone("div", { class: "printed" }),
-        zone("dialog", { class: "sheets", "aria-label": this.words.ui("help") }))),
+      h(
+        "section",
+        { class: "w", key: "w", "aria-label": this.words.ui("stepper", { title: this.run.head.title }) },
+        h(
+          "div",
+          { class: "in" },
+          zone("header", { class: "head" }),
+          zone("p", { class: "say" }),
+          zone("div", { class: "note" }),
+          zone("div", { class: "tabs", role: "group", "aria-label": this.words.ui("tables") }),
+          zone("div", { class: "lanes" }),
+          zone("div", { class: "tl", role: "group", "aria-label": this.words.ui("timeline") }),
+          zone("div", { class: "vw" }),
+          zone("div", { class: "spoken sr", "aria-live": "polite" }),
+          zone("div", { class: "printed" }),
+          zone("dialog", { class: "sheets", "aria-label": this.words.ui("help") }),
+        ),
+      ),
     ]);
     const find = (name) => this.root.querySelector(`.${name}`);
-    this.zones = { head: find("head"), say: find("say"), note: find("note"), tabs: find("tabs"), lanes: find("lanes"), tl: find("tl"), vw: find("vw"), printed: find("printed"), sheets: find("sheets") };
+    this.zones = {
+      head: find("head"),
+      say: find("say"),
+      note: find("note"),
+      tabs: find("tabs"),
+      lanes: find("lanes"),
+      tl: find("tl"),
+      vw: find("vw"),
+      printed: find("printed"),
+      sheets: find("sheets"),
+    };
     this.speech = new Speech(find("spoken"));
     this.listen();
   }
@@ -101,7 +135,14 @@ export class Stepper {
       target.addEventListener(name, hear);
       this.closers.push(() => target.removeEventListener(name, hear));
     };
-    this.closers.push(listenKeys(root, () => this.run.cpus.length, (action) => this.player.act(action), () => Boolean(this.sheet)));
+    this.closers.push(
+      listenKeys(
+        root,
+        () => this.run.cpus.length,
+        (action) => this.player.act(action),
+        () => Boolean(this.sheet),
+      ),
+    );
     on(root, "click", (event) => {
       const node = event.target.closest("[data-act]");
       if (node && root.contains(node) && !node.disabled) return this.player.act(node.dataset.act);
@@ -116,12 +157,12 @@ export class Stepper {
       if (event.target.dataset.field === "speed") this.player.setSpeed(Number(event.target.value));
     });
     on(root, "pointerover", (event) => this.highlight(event.target.closest && event.target.closest("[data-f]")));
-    on(root, "pointerdown", (event) => this.player.dragFrom(event));
+    on(root, "pointerdown", (event) => dragFrom(this, event));
     on(this.zones.sheets, "cancel", (event) => {
       event.preventDefault();
       this.player.act("close");
     });
-    on(root.ownerDocument, "fullscreenchange", () => this.player.presented());
+    on(root.ownerDocument, "fullscreenchange", () => presented(this));
     if (typeof ResizeObserver !== "undefined") {
       let last = 0;
       const observer = new ResizeObserver(() => {
@@ -147,10 +188,28 @@ export class Stepper {
     const width = Math.min(this.root.clientWidth || 1100, 1132);
     const parts = step ? words.sentences(run, step, state) : [];
     const ctx = {
-      run, n, words, options, state, step, before, width, inner: width - (width < 560 ? 24 : 32), id: this.id, parts,
-      fatal: Boolean(run.report && run.report.step === n && n > 0), touched: touched(step), layout: layoutOf(run),
-      sentence: parts.map((p) => p.text).join(" "), playing: Boolean(this.player.timer), busy: this.busy, sheet: this.sheet,
-      message: this.message, predict: this.player.question, recorded: step ? recordedAt(run, n) : "", challenge: null,
+      run,
+      n,
+      words,
+      options,
+      state,
+      step,
+      before,
+      width,
+      inner: width - (width < 560 ? 24 : 32),
+      id: this.id,
+      parts,
+      fatal: Boolean(run.report && run.report.step === n && n > 0),
+      touched: touched(step),
+      layout: layoutOf(run),
+      sentence: parts.map((p) => p.text).join(" "),
+      playing: Boolean(this.player.timer),
+      busy: this.busy,
+      sheet: this.sheet,
+      message: this.message,
+      predict: this.player.question,
+      recorded: step ? recordedAt(run, n) : "",
+      challenge: null,
     };
     if (options.challenge) ctx.challenge = challengeText(ctx, this.player.challenge);
     return tableContext(ctx);
@@ -193,7 +252,8 @@ export class Stepper {
     const box = this.zones.tl.querySelector(".tls");
     if (box.scrollWidth <= box.clientWidth) return;
     const x = this.geometry.now;
-    if (x < box.scrollLeft + this.geometry.gutter + 28 || x > box.scrollLeft + box.clientWidth - 28) box.scrollLeft = x - box.clientWidth / 2;
+    if (x < box.scrollLeft + this.geometry.gutter + 28 || x > box.scrollLeft + box.clientWidth - 28)
+      box.scrollLeft = x - box.clientWidth / 2;
   }
 
   drawSheet(ctx) {

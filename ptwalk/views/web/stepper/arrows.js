@@ -22,7 +22,12 @@ export function drawArrows(stage, ctx) {
     const node = stage.querySelector(selector);
     if (!node) return null;
     const r = node.getBoundingClientRect();
-    return { l: (r.left - ground.left) / scale, r: (r.right - ground.left) / scale, t: (r.top - ground.top) / scale, m: ((r.top + r.bottom) / 2 - ground.top) / scale };
+    return {
+      l: (r.left - ground.left) / scale,
+      r: (r.right - ground.left) / scale,
+      t: (r.top - ground.top) / scale,
+      m: ((r.top + r.bottom) / 2 - ground.top) / scale,
+    };
   };
   const boxes = new Map();
   const slots = new Map();
@@ -40,7 +45,13 @@ export function drawArrows(stage, ctx) {
       const { from, to } = local.value;
       if (from === undefined || to === undefined || !row(from) || !box(to)) continue;
       const said = ctx.truths.get(local.value);
-      beliefs.push({ cpu, from, to, no: said.false, hit: ctx.fatal && ctx.run.report.cpu === cpu && ctx.run.report.frame === to });
+      beliefs.push({
+        cpu,
+        from,
+        to,
+        no: said.false,
+        hit: ctx.fatal && ctx.run.report.cpu === cpu && ctx.run.report.frame === to,
+      });
     }
   });
   const parts = [];
@@ -48,7 +59,13 @@ export function drawArrows(stage, ctx) {
   for (const [slot] of [...stage.querySelectorAll("[data-slot]")].map((n) => [n.dataset.slot])) {
     const entry = ctx.state.get(`e${slot}`);
     const a = row(slot);
-    if (!entry || entry.to === undefined || !box(entry.to) || ctx.state.get(`f${slot.split(".")[0]}`)?.state === "freed") continue;
+    if (
+      !entry ||
+      entry.to === undefined ||
+      !box(entry.to) ||
+      ctx.state.get(`f${slot.split(".")[0]}`)?.state === "freed"
+    )
+      continue;
     const b = box(entry.to);
     if (b.l > a.r) parts.push(bend(a.r + 2, a.m - (believed.has(slot) ? 3 : 0), b.l - 1, b.t + 11, "tr", "trh"));
   }
@@ -59,7 +76,16 @@ export function drawArrows(stage, ctx) {
     const lock = belief.hit ? row(`${belief.to}.lock`) : null;
     const lift = 5 * beliefs.slice(0, i).filter((x) => x.from === belief.from).length;
     const kind = `${hueClass(ctx.run, belief.cpu)}${belief.no ? " no" : ""}${belief.hit ? " hit" : ""}`;
-    parts.push(bend(a.r + 2, a.m + 3 + lift, b.l - (belief.hit ? 5 : 1), lock ? lock.m : b.t + 20 + lift, `be ${kind}`, `beh ${kind}`));
+    parts.push(
+      bend(
+        a.r + 2,
+        a.m + 3 + lift,
+        b.l - (belief.hit ? 5 : 1),
+        lock ? lock.m : b.t + 20 + lift,
+        `be ${kind}`,
+        `beh ${kind}`,
+      ),
+    );
   });
   patch(svg, parts.flat());
   return undefined;

@@ -51,7 +51,7 @@ function windowOf(lines, marked, room) {
   const places = marked.map((n) => lines.findIndex(([number]) => number === n)).filter((i) => i >= 0);
   const middle = places.length ? Math.max(...places) : 0;
   const rest = room - head - 1;
-  let start = Math.max(head, Math.min(middle - Math.floor(rest / 2), lines.length - rest));
+  const start = Math.max(head, Math.min(middle - Math.floor(rest / 2), lines.length - rest));
   if (start <= head) return [...lines.slice(0, room - 1), [null, "…"]];
   const body = lines.slice(start, start + rest);
   const tail = start + rest < lines.length ? [[null, "…"]] : [];
@@ -70,12 +70,20 @@ function painted(text) {
 function stackList(ctx, cpu, stack) {
   const acted = ctx.step && ctx.step.cpu === cpu;
   const shown = stack.slice(-LINES);
-  return h("div", { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) }, shown.map(([source, line], depth) => {
-    const last = depth === shown.length - 1;
-    const { name, file } = ctx.run.sources[source];
-    return h("div", { class: last ? (acted ? "did" : "at") : "call" }, `${" ".repeat(Math.min(depth, 12))}${name}`,
-      last && file ? h("span", { class: "c" }, `  ${file}:${line}`) : null);
-  }));
+  return h(
+    "div",
+    { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) },
+    shown.map(([source, line], depth) => {
+      const last = depth === shown.length - 1;
+      const { name, file } = ctx.run.sources[source];
+      return h(
+        "div",
+        { class: last ? (acted ? "did" : "at") : "call" },
+        `${" ".repeat(Math.min(depth, 12))}${name}`,
+        last && file ? h("span", { class: "c" }, `  ${file}:${line}`) : null,
+      );
+    }),
+  );
 }
 
 /**
@@ -102,13 +110,24 @@ export function codeView(ctx, cpu) {
     const lines = texts[depth];
     if (!lines.length) {
       const known = ctx.run.sources[source];
-      if (known) out.push(h("div", { class: depth === inner ? "at" : "call" }, known.name, known.file ? h("span", { class: "c" }, `  ${known.file}:${line}`) : null));
+      if (known)
+        out.push(
+          h(
+            "div",
+            { class: depth === inner ? "at" : "call" },
+            known.name,
+            known.file ? h("span", { class: "c" }, `  ${known.file}:${line}`) : null,
+          ),
+        );
       return;
     }
     const share = depth === inner ? room : Math.min(room - 5, Math.max(LINES - texts[inner].length, 6));
     const calls = now.filter(([s], i) => s === source && i < now.length - 1).map(([, l]) => l);
     if (depth < inner) calls.push(line);
-    const marked = [did, at].filter((p) => p && p[0] === source).map((p) => p[1]).concat(calls);
+    const marked = [did, at]
+      .filter((p) => p && p[0] === source)
+      .map((p) => p[1])
+      .concat(calls);
     const shown = windowOf(lines, marked, share);
     room -= shown.length;
     if (out.length) out.push(h("div", { class: "sep", key: `sep${depth}` }));
@@ -122,9 +141,15 @@ export function codeView(ctx, cpu) {
       const isAt = !ended && at && at[0] === source && within(number, at[1]);
       const isCall = calls.some((n) => within(number, n));
       const name = isDid ? (fatal ? "die" : "did") : isAt ? "at" : isCall ? "call" : null;
-      out.push(h("div", { class: name, "aria-current": isDid || (isAt && !did) ? "true" : null }, painted(text || " ")));
+      out.push(
+        h("div", { class: name, "aria-current": isDid || (isAt && !did) ? "true" : null }, painted(text || " ")),
+      );
     }
   });
   if (!out.length) out.push(h("div", { class: "c" }, ctx.words.ui("no_source")));
-  return h("div", { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) }, out);
+  return h(
+    "div",
+    { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) },
+    out,
+  );
 }

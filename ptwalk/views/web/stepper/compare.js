@@ -36,15 +36,28 @@ export function comparedRow(ctx, g) {
     const w = Math.max(g.w(step) - 2, 1);
     const word = steps[item].label || steps[item].word;
     const name = step === ctx.n ? "now" : step < ctx.n ? "past" : "future";
-    out.push(h("g", { class: `pill rec ${name}`, "data-step": step }, h("title", null, steps[item].word),
-      h("rect", { x, y, width: w, height: 18, rx: 2 }),
-      word.length * 5.9 + 8 <= w ? h("text", { x: x + w / 2, y: y + 13, "text-anchor": "middle" }, word) : null));
+    out.push(
+      h(
+        "g",
+        { class: `pill rec ${name}`, "data-step": step },
+        h("title", null, steps[item].word),
+        h("rect", { x, y, width: w, height: 18, rx: 2 }),
+        word.length * 5.9 + 8 <= w ? h("text", { x: x + w / 2, y: y + 13, "text-anchor": "middle" }, word) : null,
+      ),
+    );
   }
   for (const [after, words] of extras(ctx.run)) {
     if (after > ctx.run.length) continue;
     const x = after ? g.r(after) : g.gutter;
-    out.push(h("g", { class: "extra" }, h("title", null, ctx.words.ui("recorded_extra", { n: words.length, words: words.slice(0, 12).join(", ") })),
-      h("path", { d: `M${x},${y + 20}v-4` }), h("text", { x, y: y + 26, "text-anchor": "middle", class: "m tiny" }, `+${words.length}`)));
+    out.push(
+      h(
+        "g",
+        { class: "extra" },
+        h("title", null, ctx.words.ui("recorded_extra", { n: words.length, words: words.slice(0, 12).join(", ") })),
+        h("path", { d: `M${x},${y + 20}v-4` }),
+        h("text", { x, y: y + 26, "text-anchor": "middle", class: "m tiny" }, `+${words.length}`),
+      ),
+    );
   }
   return out;
 }

@@ -5,7 +5,19 @@
  * @typedef {{tag: string, attrs: Object<string, any>, kids: Array<VNode|string>}} VNode
  */
 
-const SVG_TAGS = new Set(["svg", "g", "path", "rect", "line", "text", "defs", "pattern", "clipPath", "circle", "title"]);
+const SVG_TAGS = new Set([
+  "svg",
+  "g",
+  "path",
+  "rect",
+  "line",
+  "text",
+  "defs",
+  "pattern",
+  "clipPath",
+  "circle",
+  "title",
+]);
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 /** What each node was last drawn from. @type {WeakMap<Node, VNode>} */
 const drawn = new WeakMap();

@@ -8,10 +8,17 @@ export function mountModel(model, el) {
   const root = el.ownerDocument.createElement("div");
   el.appendChild(root);
   const tree = model.get("tree");
-  const session = model.get("live") ? new KernelSession(model, model.get("patience") || 10000) : tree ? new TreeSession(JSON.parse(tree)) : null;
+  const session = model.get("live")
+    ? new KernelSession(model, model.get("patience") || 10000)
+    : tree
+      ? new TreeSession(JSON.parse(tree))
+      : null;
   const app = new Stepper(root, {
-    timeline: model.get("timeline"), catalogue: JSON.parse(model.get("catalogue")), session,
-    step: model.get("step"), options: model.get("options") || {},
+    timeline: model.get("timeline"),
+    catalogue: JSON.parse(model.get("catalogue")),
+    session,
+    step: model.get("step"),
+    options: model.get("options") || {},
   });
   const reload = () => app.load(model.get("timeline"), model.get("step"));
   model.on("change:timeline", reload);
@@ -33,8 +40,11 @@ export function mountPage(document) {
   const root = document.getElementById("ptwalk-stepper");
   const settings = JSON.parse(data("ptwalk-settings") || "{}");
   root.stepper = new Stepper(root, {
-    timeline: data("ptwalk-timeline"), catalogue: JSON.parse(data("ptwalk-catalogue")),
-    session: tree ? new TreeSession(JSON.parse(tree)) : null, step: settings.step, options: settings.options,
+    timeline: data("ptwalk-timeline"),
+    catalogue: JSON.parse(data("ptwalk-catalogue")),
+    session: tree ? new TreeSession(JSON.parse(tree)) : null,
+    step: settings.step,
+    options: settings.options,
   });
   return root.stepper;
 }

@@ -1,9 +1,24 @@
 // Keys: what each does, and the rule that none leaks into the page around the widget.
 
 const KEYS = {
-  ArrowLeft: "back", ArrowRight: "forward", Home: "home", End: "end", " ": "play", u: "undo", f: "find", p: "prove",
-  "[": "find-prev", "]": "find-next", "{": "safe-prev", "}": "safe-next", c: "copy", v: "sheet:paste", t: "sheet:table",
-  h: "toggle:hb", m: "present", "?": "sheet:help",
+  ArrowLeft: "back",
+  ArrowRight: "forward",
+  Home: "home",
+  End: "end",
+  " ": "play",
+  u: "undo",
+  f: "find",
+  p: "prove",
+  "[": "find-prev",
+  "]": "find-next",
+  "{": "safe-prev",
+  "}": "safe-next",
+  c: "copy",
+  v: "sheet:paste",
+  t: "sheet:table",
+  h: "toggle:hb",
+  m: "present",
+  "?": "sheet:help",
 };
 const SHIFTED = { ArrowLeft: "switch-back", ArrowRight: "switch-forward" };
 

@@ -32,7 +32,9 @@ function memoryText(ctx, local, said) {
   }
   const frame = ctx.state.get(`f${said.frame ?? (value.from || "").split(".")[0]}`);
   if (!frame) return "";
-  return frame.state === "data" && frame.kind !== "page" ? "data" : ctx.words.word(frame.kind === "page" && frame.state === "live" ? "page" : frame.state);
+  return frame.state === "data" && frame.kind !== "page"
+    ? "data"
+    : ctx.words.word(frame.kind === "page" && frame.state === "live" ? "page" : frame.state);
 }
 
 function localsView(ctx, cpu) {
@@ -41,19 +43,61 @@ function localsView(ctx, cpu) {
     const said = ctx.truths.get(local.value);
     const stands = said.frame !== undefined || local.value.from !== undefined;
     const key = `c${cpu}.v.${local.depth}.${local.name}`;
-    return { local, said, stands, memory: stands ? memoryText(ctx, local, said) : "", isNew: fresh.has(key) && ctx.step.cpu === cpu };
+    return {
+      local,
+      said,
+      stands,
+      memory: stands ? memoryText(ctx, local, said) : "",
+      isNew: fresh.has(key) && ctx.step.cpu === cpu,
+    };
   });
-  rows.sort((a, b) => Number(b.stands) - Number(a.stands) || Number(b.said.false) - Number(a.said.false) * (rows.length > LOCALS ? 1 : 0));
+  rows.sort(
+    (a, b) =>
+      Number(b.stands) - Number(a.stands) ||
+      Number(b.said.false) - Number(a.said.false) * (rows.length > LOCALS ? 1 : 0),
+  );
   const believes = rows.some((row) => row.memory);
-  const line = ({ local, said, memory, isNew }) => h("tr", { class: classes(said.false && "lie", isNew && "new") },
-    h("th", { scope: "row" }, local.name), h("td", { title: localText(ctx, local.value) }, localText(ctx, local.value)),
-    believes ? h("td", null, said.false && memory ? "≠ " : "", memory) : null);
-  return h("table", { class: hueClass(ctx.run, cpu) },
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, ctx.words.ui(believes ? "believes" : "locals")),
-      h("th", { scope: "col" }, h("span", { class: "sr" }, ctx.words.ui("value"))),
-      believes ? h("th", { scope: "col" }, ctx.words.ui("in_memory")) : null)),
-    h("tbody", null, rows.length ? rows.slice(0, LOCALS).map(line) : h("tr", null, h("td", { colspan: believes ? 3 : 2, class: "mut none" }, ctx.words.ui("nothing_yet"))),
-      rows.length > LOCALS ? h("tr", null, h("td", { colspan: believes ? 3 : 2, class: "mut none" }, ctx.words.ui("n_more", { n: rows.length - LOCALS }))) : null));
+  const line = ({ local, said, memory, isNew }) =>
+    h(
+      "tr",
+      { class: classes(said.false && "lie", isNew && "new") },
+      h("th", { scope: "row" }, local.name),
+      h("td", { title: localText(ctx, local.value) }, localText(ctx, local.value)),
+      believes ? h("td", null, said.false && memory ? "≠ " : "", memory) : null,
+    );
+  return h(
+    "table",
+    { class: hueClass(ctx.run, cpu) },
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        h("th", { scope: "col" }, ctx.words.ui(believes ? "believes" : "locals")),
+        h("th", { scope: "col" }, h("span", { class: "sr" }, ctx.words.ui("value"))),
+        believes ? h("th", { scope: "col" }, ctx.words.ui("in_memory")) : null,
+      ),
+    ),
+    h(
+      "tbody",
+      null,
+      rows.length
+        ? rows.slice(0, LOCALS).map(line)
+        : h("tr", null, h("td", { colspan: believes ? 3 : 2, class: "mut none" }, ctx.words.ui("nothing_yet"))),
+      rows.length > LOCALS
+        ? h(
+            "tr",
+            null,
+            h(
+              "td",
+              { colspan: believes ? 3 : 2, class: "mut none" },
+              ctx.words.ui("n_more", { n: rows.length - LOCALS }),
+            ),
+          )
+        : null,
+    ),
+  );
 }
 
 /** What a CPU waits for, and who holds it. */
@@ -61,19 +105,31 @@ export function blockedText(ctx, cpu) {
   const blocked = ctx.state.get(`c${cpu}.blocked`);
   if (!blocked) return "";
   const lock = blocked.lock !== undefined ? lockName(ctx.words, ctx.run, blocked.lock) : blocked.text || "";
-  const held = blocked.lock !== undefined ? ((ctx.state.get(`l:${blocked.lock}`) || {}).held || []).filter(([who]) => who !== cpu) : [];
+  const held =
+    blocked.lock !== undefined
+      ? ((ctx.state.get(`l:${blocked.lock}`) || {}).held || []).filter(([who]) => who !== cpu)
+      : [];
   if (!held.length) return lock;
-  return ctx.words.ui("held_elsewhere", { lock, mode: ctx.words.word(held[0][1]), who: held.map(([who]) => ctx.run.cpus[who].name).join(", ") });
+  return ctx.words.ui("held_elsewhere", {
+    lock,
+    mode: ctx.words.word(held[0][1]),
+    who: held.map(([who]) => ctx.run.cpus[who].name).join(", "),
+  });
 }
 
 function tlbText(ctx, cpu) {
   const list = ctx.state.get(`c${cpu}.tlb`) || [];
   if (!list.length) return ctx.words.ui("empty");
-  return list.slice(0, 2).map((t) => {
-    const entry = t.from ? ctx.state.get(`e${t.from}`) : null;
-    const stale = t.from && (!entry || entry.to !== t.to);
-    return `…${t.va.slice(-6, -3)} → ${t.to}${stale ? ` (${ctx.words.ui("stale")})` : ""}`;
-  }).join(", ") + (list.length > 2 ? `, ${ctx.words.ui("n_more", { n: list.length - 2 })}` : "");
+  return (
+    list
+      .slice(0, 2)
+      .map((t) => {
+        const entry = t.from ? ctx.state.get(`e${t.from}`) : null;
+        const stale = t.from && (!entry || entry.to !== t.to);
+        return `…${t.va.slice(-6, -3)} → ${t.to}${stale ? ` (${ctx.words.ui("stale")})` : ""}`;
+      })
+      .join(", ") + (list.length > 2 ? `, ${ctx.words.ui("n_more", { n: list.length - 2 })}` : "")
+  );
 }
 
 function statusView(ctx, cpu) {
@@ -90,32 +146,66 @@ function statusView(ctx, cpu) {
   const blocked = state.get(`c${cpu}.blocked`);
   const locked = Object.keys(set).some((k) => k.startsWith("l:")) && ctx.step && ctx.step.cpu === cpu;
   const hue = ctx.step ? hueClass(ctx.run, ctx.step.cpu) : "";
-  const row = (name, text, changed, bad) => [h("dt", null, words.ui(name)), h("dd", { class: classes(changed && `chg ${hue}`, bad && "wait") }, text)];
-  return h("dl", null,
+  const row = (name, text, changed, bad) => [
+    h("dt", null, words.ui(name)),
+    h("dd", { class: classes(changed && `chg ${hue}`, bad && "wait") }, text),
+  ];
+  return h(
+    "dl",
+    null,
     row("holds", holds.length ? holds.join(", ") : words.ui("no_lock"), locked),
     row("blocked_on", blocked ? blockedText(ctx, cpu) : words.ui("nothing"), `c${cpu}.blocked` in set, blocked),
     row("interrupts", words.ui(answered ? "ipi_answered" : irq ? "on" : "off"), `c${cpu}.irq` in set || answered),
     row("rcu", rcu > 1 ? words.ui("nested", { n: rcu }) : words.ui(rcu ? "yes" : "no"), `c${cpu}.rcu` in set),
-    row("tlb", tlbText(ctx, cpu), `c${cpu}.tlb` in set));
+    row("tlb", tlbText(ctx, cpu), `c${cpu}.tlb` in set),
+  );
 }
 
 function goView(ctx, cpu) {
   const { words } = ctx;
   const status = ctx.state.get(`c${cpu}.state`) || "ready";
-  if (ctx.fatal && (ctx.run.report.cpu === cpu || status === "stopped")) return h("span", { class: "end bad" }, words.ui("stopped"));
-  if (status === "finished" || status === "stopped") return h("span", { class: "end mut" }, words.ui(status === "finished" ? "finished" : "stopped"));
+  if (ctx.fatal && (ctx.run.report.cpu === cpu || status === "stopped"))
+    return h("span", { class: "end bad" }, words.ui("stopped"));
+  if (status === "finished" || status === "stopped")
+    return h("span", { class: "end mut" }, words.ui(status === "finished" ? "finished" : "stopped"));
   const next = nextOf(ctx.state, cpu);
   const op = next ? next.label || next.op : "";
   const blocked = status === "blocked";
   const text = blocked ? words.ui("blocked", { lock: blockedText(ctx, cpu) }) : words.ui("cpu_step", { op });
-  return h("span", { class: "gos" },
-    h("button", { class: "go", "data-act": `step:${cpu}`, "data-k": `step${cpu}`, disabled: blocked, title: next ? next.op : null }, text, cpu < 10 ? h("kbd", { "aria-hidden": "true" }, cpu) : null),
-    h("button", { class: "go run", "data-act": `run:${cpu}`, "data-k": `run${cpu}`, disabled: blocked, title: words.ui("cpu_run_title", { who: ctx.run.cpus[cpu].name }),
-      "aria-label": words.ui("cpu_run_title", { who: ctx.run.cpus[cpu].name }) }, "▸▸"));
+  return h(
+    "span",
+    { class: "gos" },
+    h(
+      "button",
+      {
+        class: "go",
+        "data-act": `step:${cpu}`,
+        "data-k": `step${cpu}`,
+        disabled: blocked,
+        title: next ? next.op : null,
+      },
+      text,
+      cpu < 10 ? h("kbd", { "aria-hidden": "true" }, cpu) : null,
+    ),
+    h(
+      "button",
+      {
+        class: "go run",
+        "data-act": `run:${cpu}`,
+        "data-k": `run${cpu}`,
+        disabled: blocked,
+        title: words.ui("cpu_run_title", { who: ctx.run.cpus[cpu].name }),
+        "aria-label": words.ui("cpu_run_title", { who: ctx.run.cpus[cpu].name }),
+      },
+      "▸▸",
+    ),
+  );
 }
 
 function stackText(ctx, cpu) {
-  return stackOf(ctx.state, cpu).map(([source]) => (ctx.run.sources[source] || {}).name || "?").join(" › ");
+  return stackOf(ctx.state, cpu)
+    .map(([source]) => (ctx.run.sources[source] || {}).name || "?")
+    .join(" › ");
 }
 
 function laneView(ctx, cpu, full) {
@@ -123,13 +213,38 @@ function laneView(ctx, cpu, full) {
   const stack = stackText(ctx, cpu) || ctx.run.cpus[cpu].task || "";
   const blocked = ctx.state.get(`c${cpu}.state`) === "blocked";
   const recorded = ctx.recorded && ctx.step && ctx.step.cpu === cpu ? ctx.recorded : null;
-  return h("div", { class: classes("lane", hueClass(ctx.run, cpu), blocked && "waits", !full && "thin"), key: cpu, role: "group", "aria-label": name },
-    h("div", { class: "lh" }, tag(ctx.run, cpu), h("b", null, name),
-      full ? h("span", { class: "stk", title: stack }, stack)
-        : h("button", { class: "link stk", "data-act": `lane:${cpu}`, "data-k": `lane${cpu}`, "aria-expanded": "false" }, stack || ctx.words.ui("nothing_yet")),
-      goView(ctx, cpu)),
-    full ? h("div", { class: "lb" }, codeView(ctx, cpu), h("div", { class: "sts" }, localsView(ctx, cpu), statusView(ctx, cpu))) : null,
-    recorded && full ? h("div", { class: "lin" }, ctx.words.ui("recorded_says", { text: recorded })) : null);
+  return h(
+    "div",
+    {
+      class: classes("lane", hueClass(ctx.run, cpu), blocked && "waits", !full && "thin"),
+      key: cpu,
+      role: "group",
+      "aria-label": name,
+    },
+    h(
+      "div",
+      { class: "lh" },
+      tag(ctx.run, cpu),
+      h("b", null, name),
+      full
+        ? h("span", { class: "stk", title: stack }, stack)
+        : h(
+            "button",
+            { class: "link stk", "data-act": `lane:${cpu}`, "data-k": `lane${cpu}`, "aria-expanded": "false" },
+            stack || ctx.words.ui("nothing_yet"),
+          ),
+      goView(ctx, cpu),
+    ),
+    full
+      ? h(
+          "div",
+          { class: "lb" },
+          codeView(ctx, cpu),
+          h("div", { class: "sts" }, localsView(ctx, cpu), statusView(ctx, cpu)),
+        )
+      : null,
+    recorded && full ? h("div", { class: "lin" }, ctx.words.ui("recorded_says", { text: recorded })) : null,
+  );
 }
 
 /** All lanes: the two CPUs in the conflict in full, the others a line each that opens. @param {any} ctx */

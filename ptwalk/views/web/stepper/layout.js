@@ -95,7 +95,12 @@ export function layoutOf(run) {
     column.boxes.push(box);
     if (changed.has(id)) column.changes = true;
   }
-  const layout = { columns: [...columns, pages].filter((c) => c.boxes.length), marks: marksOf(run, boxes), boxes, owners: owners(run) };
+  const layout = {
+    columns: [...columns, pages].filter((c) => c.boxes.length),
+    marks: marksOf(run, boxes),
+    boxes,
+    owners: owners(run),
+  };
   layoutCache.set(run, { version: run.version, layout });
   return layout;
 }

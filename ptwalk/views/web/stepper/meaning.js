@@ -9,7 +9,11 @@ export function localsOf(state, cpu) {
     if (!key.startsWith(prefix)) continue;
     const rest = key.slice(prefix.length);
     const dot = rest.indexOf(".");
-    found.push({ depth: Number(rest.slice(0, dot)), name: rest.slice(dot + 1), value: typeof value === "string" ? { text: value } : value });
+    found.push({
+      depth: Number(rest.slice(0, dot)),
+      name: rest.slice(dot + 1),
+      value: typeof value === "string" ? { text: value } : value,
+    });
   }
   return found.sort((a, b) => b.depth - a.depth);
 }

@@ -21,7 +21,12 @@ export function questionFor(ctx, n) {
   const lead = words.ui("predict_question", { n, who: run.cpus[step.cpu].name, op: step.done });
   if (lies(after) > lies(before) || (n % 5 === 0 && lies(after) === 0 && lies(before) === 0 && run.length > 5)) {
     const right = lies(after) > lies(before) ? 1 : 0;
-    return { n, question: `${lead} ${words.ui("predict_belief")}`, answers: [words.ui("predict_yes"), words.ui("predict_no")], right };
+    return {
+      n,
+      question: `${lead} ${words.ui("predict_belief")}`,
+      answers: [words.ui("predict_yes"), words.ui("predict_no")],
+      right,
+    };
   }
   const own = words.sentences(run, step, after)[0].text;
   const others = [];
@@ -54,16 +59,21 @@ export function challengeText(ctx, state) {
   const won = Boolean(run.report && run.report.step <= n && run.report.step === run.length);
   if (won) {
     const steps = run.report.step;
-    const parts = [words.ui("challenge_won", { steps, switches: switchesIn(run.choices(steps)), title: run.report.title })];
+    const parts = [
+      words.ui("challenge_won", { steps, switches: switchesIn(run.choices(steps)), title: run.report.title }),
+    ];
     if (state.shorter === null) parts.push(words.ui("challenge_unknown"));
     else if (state.shorter && state.shorter.steps < steps) parts.push(words.ui("challenge_shorter", state.shorter));
     else if (state.shorter) parts.push(words.ui("challenge_best"));
     return { won, text: parts.join(" ") };
   }
-  const ended = run.length > 0 && n === run.length && run.cpus.every((_, cpu) => {
-    const status = run.at(n).get(`c${cpu}.state`);
-    return status === "finished" || status === "stopped";
-  });
+  const ended =
+    run.length > 0 &&
+    n === run.length &&
+    run.cpus.every((_, cpu) => {
+      const status = run.at(n).get(`c${cpu}.state`);
+      return status === "finished" || status === "stopped";
+    });
   const parts = [state.said || words.ui(ended ? "challenge_end" : "challenge_goal")];
   return { won, text: parts.join(" ") };
 }

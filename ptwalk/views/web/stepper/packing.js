@@ -9,7 +9,8 @@ export function unpackTimeline(data) {
   if (!data || typeof data !== "object" || !data.packed) return data;
   const { keys, values, steps } = data.packed;
   const pick = (table, place) => {
-    if (!Number.isInteger(place) || place < 0 || place >= table.length) throw new Error(`its tables hold no place ${place}`);
+    if (!Number.isInteger(place) || place < 0 || place >= table.length)
+      throw new Error(`its tables hold no place ${place}`);
     return table[place];
   };
   const value = (place) => (place === -1 ? null : pick(values, place));
@@ -21,6 +22,7 @@ export function unpackTimeline(data) {
     }
     return rest === undefined ? step : Object.assign(step, value(rest));
   });
-  const { packed, ...head } = data;
-  return { ...head, steps: plain };
+  const out = { ...data, steps: plain };
+  delete out.packed;
+  return out;
 }

@@ -2,6 +2,7 @@
 
 import { parseSchedule, scheduleLine } from "./run.js";
 import { questionFor, scoreText, switchesIn } from "./modes.js";
+import { present } from "./screen.js";
 import { countsText } from "./verdict.js";
 
 export class Player {
@@ -18,16 +19,35 @@ export class Player {
   act(action) {
     const [name, value] = action.split(":");
     const acts = {
-      back: () => this.go(this.app.n - 1), forward: () => this.forward(), home: () => this.go(0), end: () => this.go(this.app.run.length),
-      play: () => this.play(), step: () => this.step(Number(value)), run: () => this.runOn(Number(value)), undo: () => this.undo(),
-      "switch-back": () => this.toSwitch(-1), "switch-forward": () => this.toSwitch(1),
-      find: () => this.search("find"), prove: () => this.search("prove"),
-      "find-next": () => this.search("next", { failing: true, way: 1 }), "find-prev": () => this.search("next", { failing: true, way: -1 }),
-      "safe-next": () => this.search("next", { failing: false, way: 1 }), "safe-prev": () => this.search("next", { failing: false, way: -1 }),
-      copy: () => this.copy(), sheet: () => this.open({ name: value }), map: () => this.open({ name: "map", frame: Number(value) }),
-      close: () => this.open(null), escape: () => this.stop(true), "paste-go": () => this.paste(), toggle: () => this.toggle(value),
-      unfold: () => this.toggle("unfold"), lane: () => this.lane(Number(value)), present: () => this.present(), answer: () => this.answer(value),
-      claim: () => this.claim(), "give-up": () => this.search("find", {}, true),
+      back: () => this.go(this.app.n - 1),
+      forward: () => this.forward(),
+      home: () => this.go(0),
+      end: () => this.go(this.app.run.length),
+      play: () => this.play(),
+      step: () => this.step(Number(value)),
+      run: () => this.runOn(Number(value)),
+      undo: () => this.undo(),
+      "switch-back": () => this.toSwitch(-1),
+      "switch-forward": () => this.toSwitch(1),
+      find: () => this.search("find"),
+      prove: () => this.search("prove"),
+      "find-next": () => this.search("next", { failing: true, way: 1 }),
+      "find-prev": () => this.search("next", { failing: true, way: -1 }),
+      "safe-next": () => this.search("next", { failing: false, way: 1 }),
+      "safe-prev": () => this.search("next", { failing: false, way: -1 }),
+      copy: () => this.copy(),
+      sheet: () => this.open({ name: value }),
+      map: () => this.open({ name: "map", frame: Number(value) }),
+      close: () => this.open(null),
+      escape: () => this.stop(true),
+      "paste-go": () => this.paste(),
+      toggle: () => this.toggle(value),
+      unfold: () => this.toggle("unfold"),
+      lane: () => this.lane(Number(value)),
+      present: () => present(this.app),
+      answer: () => this.answer(value),
+      claim: () => this.claim(),
+      "give-up": () => this.search("find", {}, true),
     };
     if (acts[name]) acts[name]();
   }
@@ -164,9 +184,17 @@ export class Player {
       this.undoList.push({ saved: app.run.save(), n: app.n });
       if (this.undoList.length > 200) this.undoList.shift();
       const before = app.n;
-      app.run.update({ ...answer.update, verdict: answer.update.verdict === undefined || answer.update.verdict === null ? app.run.verdict : answer.update.verdict });
-      app.n = question.ask === "find" || question.ask === "next" || question.ask === "go" ? app.run.length
-        : Math.min(app.run.length, Math.max(before + 1, app.run.length));
+      app.run.update({
+        ...answer.update,
+        verdict:
+          answer.update.verdict === undefined || answer.update.verdict === null
+            ? app.run.verdict
+            : answer.update.verdict,
+      });
+      app.n =
+        question.ask === "find" || question.ask === "next" || question.ask === "go"
+          ? app.run.length
+          : Math.min(app.run.length, Math.max(before + 1, app.run.length));
     }
     if (more) more(answer);
     if (app.options.challenge) this.judge();
@@ -228,7 +256,8 @@ export class Player {
     if (sheet) this.opener = app.root.ownerDocument.activeElement;
     app.sheet = sheet;
     app.draw();
-    if (!sheet && this.opener && this.opener.isConnected && app.root.contains(this.opener)) this.opener.focus({ preventScroll: true });
+    if (!sheet && this.opener && this.opener.isConnected && app.root.contains(this.opener))
+      this.opener.focus({ preventScroll: true });
   }
 
   toggle(name) {
@@ -261,10 +290,13 @@ export class Player {
     const { app } = this;
     const { report } = app.run;
     if (!report || report.step !== app.run.length || !app.session || app.session.tree) return;
-    app.session.ask({ ask: "shortest", choices: app.run.choices() }).then((answer) => {
-      this.challenge.shorter = answer.shortest || null;
-      app.draw();
-    }).catch(() => {});
+    app.session
+      .ask({ ask: "shortest", choices: app.run.choices() })
+      .then((answer) => {
+        this.challenge.shorter = answer.shortest || null;
+        app.draw();
+      })
+      .catch(() => {});
   }
 
   /** "It cannot be broken": asks for the proof. */
@@ -277,58 +309,13 @@ export class Player {
     return this.branch({ ask: "prove", choices: app.run.choices() }, (answer) => {
       const { verdict } = answer;
       app.message = "";
-      if (verdict && verdict.outcome === "safe") this.challenge.said = app.words.ui("challenge_claim_right", { counts: countsText({ words: app.words }, verdict) });
-      else if (verdict && verdict.outcome === "bug") this.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps, switches: switchesIn([]) });
+      if (verdict && verdict.outcome === "safe")
+        this.challenge.said = app.words.ui("challenge_claim_right", {
+          counts: countsText({ words: app.words }, verdict),
+        });
+      else if (verdict && verdict.outcome === "bug")
+        this.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps, switches: switchesIn([]) });
       else this.challenge.said = app.words.ui("incomplete");
     });
-  }
-
-  /** Presenter mode: the whole screen, scaled up. */
-  present() {
-    const { root } = this.app;
-    this.app.sheet = null;
-    const document = root.ownerDocument;
-    if (document.fullscreenElement === root) document.exitFullscreen();
-    else if (root.requestFullscreen) root.requestFullscreen().catch(() => this.presented(true));
-    else this.presented(true);
-  }
-
-  presented(forced) {
-    const { root } = this.app;
-    const document = root.ownerDocument;
-    const on = document.fullscreenElement === root || (forced && !root.classList.contains("presents"));
-    root.classList.toggle("presents", Boolean(on));
-    const section = root.querySelector(".w");
-    if (!section || !this.app.run) return;
-    section.style.zoom = "";
-    this.app.draw();
-    if (!on) return;
-    const view = document.defaultView;
-    const scale = Math.max(1, Math.min(view.innerWidth / 1100, view.innerHeight / (section.scrollHeight + 8)));
-    section.style.zoom = String(Math.floor(scale * 20) / 20);
-    this.app.draw();
-  }
-
-  /** Drag along the timeline: the steps follow the pointer. */
-  dragFrom(event) {
-    const svg = event.target.closest && event.target.closest(".tl svg");
-    if (!svg || event.button !== 0) return;
-    const { app } = this;
-    const view = app.root.ownerDocument.defaultView;
-    const move = (e) => {
-      const box = svg.getBoundingClientRect();
-      const x = ((e.clientX - box.left) / box.width) * app.geometry.width;
-      const { xs } = app.geometry;
-      let n = 0;
-      while (n < app.run.length && x > xs[n]) n++;
-      if (n !== app.n && (e.type === "pointermove" || x > app.geometry.gutter)) this.go(n, true);
-    };
-    const end = () => {
-      view.removeEventListener("pointermove", move);
-      view.removeEventListener("pointerup", end);
-    };
-    view.addEventListener("pointermove", move);
-    view.addEventListener("pointerup", end);
-    move(event);
   }
 }

@@ -113,7 +113,7 @@ export class Run {
 /** A schedule as one line: "0x3 1x13 0x1". @param {number[]} choices */
 export function scheduleLine(choices) {
   const parts = [];
-  for (let i = 0; i < choices.length; ) {
+  for (let i = 0; i < choices.length;) {
     let j = i;
     while (j < choices.length && choices[j] === choices[i]) j++;
     parts.push(`${choices[i]}x${j - i}`);

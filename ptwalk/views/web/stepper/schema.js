@@ -23,14 +23,16 @@ function valueProblem(key, value) {
   }
   if (/^e\d+\.\d+$/.test(key)) return isObject(value) ? "" : `${key} is no entry`;
   if (key.startsWith("l:")) {
-    const good = isObject(value) && Array.isArray(value.held) && value.held.every((p) => Array.isArray(p) && p.length === 2);
+    const good =
+      isObject(value) && Array.isArray(value.held) && value.held.every((p) => Array.isArray(p) && p.length === 2);
     return good ? "" : `${key} is no lock`;
   }
   if (key.startsWith("x:")) return typeof value === "string" ? "" : `${key} is no text`;
   if (/^c\d+\.s\.\d+$/.test(key)) {
     return Array.isArray(value) && value.length === 2 && value.every(isCount) ? "" : `${key} is no place in a source`;
   }
-  if (/^c\d+\.v\.\d+\../.test(key)) return isObject(value) || typeof value === "string" ? "" : `${key} is no local value`;
+  if (/^c\d+\.v\.\d+\../.test(key))
+    return isObject(value) || typeof value === "string" ? "" : `${key} is no local value`;
   if (/^c\d+\.state$/.test(key)) return CPU_STATES.has(value) ? "" : `${key} is no state of a CPU`;
   if (/^c\d+\.next$/.test(key)) return isObject(value) || typeof value === "string" ? "" : `${key} is damaged`;
   if (/^c\d+\.blocked$/.test(key)) return isObject(value) ? "" : `${key} is damaged`;
@@ -69,12 +71,15 @@ export function timelineProblem(timeline) {
   if (timeline.version !== SCHEMA_VERSION) return "version";
   if (typeof timeline.title !== "string") return "its title is missing";
   for (const name of ["cpus", "levels", "roots", "locks", "sources", "steps"]) {
-    if (!Array.isArray(timeline[name]) || !timeline[name].every(isObject)) return `its list of ${name} is missing or damaged`;
+    if (!Array.isArray(timeline[name]) || !timeline[name].every(isObject))
+      return `its list of ${name} is missing or damaged`;
   }
   if (!timeline.cpus.length) return "it has no CPU";
   if (!timeline.locks.every((lock) => typeof lock.id === "string")) return "a lock has no id";
-  if (!timeline.levels.every((level) => typeof level.name === "string" && isCount(level.shift))) return "a level is damaged";
-  if (!timeline.sources.every((s) => typeof s.name === "string" && typeof s.text === "string")) return "a source is damaged";
+  if (!timeline.levels.every((level) => typeof level.name === "string" && isCount(level.shift)))
+    return "a level is damaged";
+  if (!timeline.sources.every((s) => typeof s.name === "string" && typeof s.text === "string"))
+    return "a source is damaged";
   const base = stateProblem(timeline.base);
   if (base) return base;
   for (let i = 0; i < timeline.steps.length; i++) {

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { tag } from "./tags.js";
-import { mapView } from "./tables.js";
+import { mapView } from "./tablemap.js";
 
 function helpSheet(ctx) {
   const { catalogue } = ctx.words;
@@ -15,24 +15,57 @@ function helpSheet(ctx) {
     [h("span", { class: "sw chg cpu1" }), catalogue.legend.changed],
   ];
   return [
-    h("h3", null, ctx.words.ui("keys")), h("dl", null, catalogue.keys.map(([k, what]) => [h("dt", null, k), h("dd", null, what)])),
-    h("h3", null, ctx.words.ui("marks")), h("dl", { class: "lg" }, legend.map(([mark, what]) => [h("dt", null, mark), h("dd", null, what)])),
+    h("h3", null, ctx.words.ui("keys")),
+    h(
+      "dl",
+      null,
+      catalogue.keys.map(([k, what]) => [h("dt", null, k), h("dd", null, what)]),
+    ),
+    h("h3", null, ctx.words.ui("marks")),
+    h(
+      "dl",
+      { class: "lg" },
+      legend.map(([mark, what]) => [h("dt", null, mark), h("dd", null, what)]),
+    ),
   ];
 }
 
 /** The whole run as a table: for those who read, and for print. */
 export function runTable(ctx) {
   const { words, run } = ctx;
-  return h("table", { class: "run" },
+  return h(
+    "table",
+    { class: "run" },
     h("caption", null, run.head.title),
-    h("thead", null, h("tr", null, ["th_step", "th_cpu", "th_what", "th_code"].map((k) => h("th", { scope: "col" }, words.ui(k))))),
-    h("tbody", null, ctx.sentences.map(({ parts, op }, i) => {
-      const step = run.steps[i];
-      return h("tr", { class: i + 1 === ctx.n ? "here" : null, "aria-current": i + 1 === ctx.n ? "step" : null },
-        h("th", { scope: "row" }, i + 1), h("td", null, run.cpus[step.cpu].name),
-        h("td", null, parts.map((part) => h("span", { class: part.kind === "bad" ? "bad" : null }, part.text, " "))),
-        h("td", { class: "mono" }, op));
-    })));
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        ["th_step", "th_cpu", "th_what", "th_code"].map((k) => h("th", { scope: "col" }, words.ui(k))),
+      ),
+    ),
+    h(
+      "tbody",
+      null,
+      ctx.sentences.map(({ parts, op }, i) => {
+        const step = run.steps[i];
+        return h(
+          "tr",
+          { class: i + 1 === ctx.n ? "here" : null, "aria-current": i + 1 === ctx.n ? "step" : null },
+          h("th", { scope: "row" }, i + 1),
+          h("td", null, run.cpus[step.cpu].name),
+          h(
+            "td",
+            null,
+            parts.map((part) => h("span", { class: part.kind === "bad" ? "bad" : null }, part.text, " ")),
+          ),
+          h("td", { class: "mono" }, op),
+        );
+      }),
+    ),
+  );
 }
 
 function pasteSheet(ctx) {
@@ -40,7 +73,15 @@ function pasteSheet(ctx) {
   return [
     h("label", { for: id }, ctx.words.ui("paste")),
     h("p", { class: "mut" }, ctx.words.ui("paste_hint")),
-    h("input", { type: "text", id, class: "mono wide", "data-field": "schedule", value: ctx.sheet.text || "", autocomplete: "off", spellcheck: "false" }),
+    h("input", {
+      type: "text",
+      id,
+      class: "mono wide",
+      "data-field": "schedule",
+      value: ctx.sheet.text || "",
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
     ctx.sheet.problem ? h("p", { class: "bad", role: "alert" }, ctx.sheet.problem) : null,
     h("p", null, h("button", { "data-act": "paste-go", "data-k": "paste-go" }, ctx.words.ui("go"))),
   ];
@@ -48,15 +89,72 @@ function pasteSheet(ctx) {
 
 function moreSheet(ctx) {
   const { words, options } = ctx;
-  const item = (name, key) => h("li", null, h("button", { role: "switch", "aria-checked": String(Boolean(options[name])), "data-act": `toggle:${name}`, "data-k": `toggle-${name}` },
-    h("span", { class: "check", "aria-hidden": "true" }, options[name] ? "✓" : ""), words.ui(key)));
-  const act = (name, key, kbd) => h("li", null, h("button", { "data-act": name, "data-k": `more-${name}` }, h("span", { class: "check" }), words.ui(key), kbd ? h("kbd", null, kbd) : null));
-  return [h("ul", { class: "menu" },
-    act("sheet:table", "run_table", "t"), act("sheet:paste", "paste", "v"), act("undo", "undo", "u"),
-    act("find-next", "next_failing", "]"), act("find-prev", "previous_failing", "["), act("safe-next", "next_safe", "}"), act("safe-prev", "previous_safe", "{"),
-    item("hb", "hb"), item("all", "all_locks"), item("predict", "predict"), item("challenge", "challenge"), act("present", "present", "m"),
-    h("li", null, h("label", null, words.ui("speed"), " ", h("select", { "data-field": "speed", "data-k": "speed" },
-      [["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]].map(([v, t]) => h("option", { value: v, selected: String(options.speed) === v }, t))))))];
+  const item = (name, key) =>
+    h(
+      "li",
+      null,
+      h(
+        "button",
+        {
+          role: "switch",
+          "aria-checked": String(Boolean(options[name])),
+          "data-act": `toggle:${name}`,
+          "data-k": `toggle-${name}`,
+        },
+        h("span", { class: "check", "aria-hidden": "true" }, options[name] ? "✓" : ""),
+        words.ui(key),
+      ),
+    );
+  const act = (name, key, kbd) =>
+    h(
+      "li",
+      null,
+      h(
+        "button",
+        { "data-act": name, "data-k": `more-${name}` },
+        h("span", { class: "check" }),
+        words.ui(key),
+        kbd ? h("kbd", null, kbd) : null,
+      ),
+    );
+  return [
+    h(
+      "ul",
+      { class: "menu" },
+      act("sheet:table", "run_table", "t"),
+      act("sheet:paste", "paste", "v"),
+      act("undo", "undo", "u"),
+      act("find-next", "next_failing", "]"),
+      act("find-prev", "previous_failing", "["),
+      act("safe-next", "next_safe", "}"),
+      act("safe-prev", "previous_safe", "{"),
+      item("hb", "hb"),
+      item("all", "all_locks"),
+      item("predict", "predict"),
+      item("challenge", "challenge"),
+      act("present", "present", "m"),
+      h(
+        "li",
+        null,
+        h(
+          "label",
+          null,
+          words.ui("speed"),
+          " ",
+          h(
+            "select",
+            { "data-field": "speed", "data-k": "speed" },
+            [
+              ["0.5", "½ ×"],
+              ["1", "1 ×"],
+              ["2", "2 ×"],
+              ["4", "4 ×"],
+            ].map(([v, t]) => h("option", { value: v, selected: String(options.speed) === v }, t)),
+          ),
+        ),
+      ),
+    ),
+  ];
 }
 
 /** The sheet that is open, as the content of one dialog; null if none is. */
@@ -64,8 +162,27 @@ export function sheetView(ctx) {
   if (!ctx.sheet) return null;
   const { name } = ctx.sheet;
   const titles = { help: "help", table: "run_table", paste: "paste", more: "more" };
-  const title = name === "map" ? ctx.words.ui("map_title", { frame: ctx.words.frame(ctx.sheet.frame) }) : ctx.words.ui(titles[name]);
-  const body = { help: helpSheet, table: runTable, paste: pasteSheet, more: moreSheet, map: (c) => mapView(c, c.sheet.frame) }[name](ctx);
-  return { title, body: [h("div", { class: "sheet", key: name, "data-sheet": name }, h("h2", null, title), body,
-    h("p", { class: "shut" }, h("button", { "data-act": "close", "data-k": "close" }, ctx.words.ui("close"))))] };
+  const title =
+    name === "map"
+      ? ctx.words.ui("map_title", { frame: ctx.words.frame(ctx.sheet.frame) })
+      : ctx.words.ui(titles[name]);
+  const body = {
+    help: helpSheet,
+    table: runTable,
+    paste: pasteSheet,
+    more: moreSheet,
+    map: (c) => mapView(c, c.sheet.frame),
+  }[name](ctx);
+  return {
+    title,
+    body: [
+      h(
+        "div",
+        { class: "sheet", key: name, "data-sheet": name },
+        h("h2", null, title),
+        body,
+        h("p", { class: "shut" }, h("button", { "data-act": "close", "data-k": "close" }, ctx.words.ui("close"))),
+      ),
+    ],
+  };
 }

@@ -28,7 +28,9 @@ function lockSpans(run) {
     for (const [cpu, mode] of held) {
       const key = `${lock} ${cpu} ${mode}`;
       if (open.has(key)) continue;
-      const after = done.some((span) => span.lock === lock && span.cpu === cpu && span.to === step && span.mode === "write");
+      const after = done.some(
+        (span) => span.lock === lock && span.cpu === cpu && span.to === step && span.mode === "write",
+      );
       open.set(key, { lock, cpu, mode, from: step, to: Infinity, downgraded: after && mode === "read" });
     }
   };
@@ -49,7 +51,14 @@ function frameSpans(run) {
     const last = list[list.length - 1];
     const state = value ? value.state : "freed";
     if (last) last.to = step;
-    list.push({ frame: Number(key.slice(1)), state, note: (value && value.note) || "", table: !value || value.kind !== "page", from: step, to: Infinity });
+    list.push({
+      frame: Number(key.slice(1)),
+      state,
+      note: (value && value.note) || "",
+      table: !value || value.kind !== "page",
+      from: step,
+      to: Infinity,
+    });
     spans.set(key, list);
   };
   for (const [key, value] of run.marks[0]) if (/^f\d+$/.test(key)) put(key, value, 0);
@@ -65,21 +74,24 @@ function frameSpans(run) {
 function subjects(run, lives, limit) {
   const order = [];
   const tables = [...lives.keys()].filter((frame) => lives.get(frame)[0].table);
-  const lied = beliefSpans(run, tables.slice(0, 12)).filter((b) => !b.good && b.to > b.from).map((b) => b.frame);
+  const lied = beliefSpans(run, tables.slice(0, 12))
+    .filter((b) => !b.good && b.to > b.from)
+    .map((b) => b.frame);
   const add = (frame) => {
     if (frame !== undefined && lives.has(frame) && !order.includes(frame)) order.push(frame);
   };
   if (run.report) add(run.report.frame);
   for (const frame of lied) add(frame);
   for (const [frame, list] of lives) if (list[0].table && list.some((s) => s.state !== "live")) add(frame);
-  if (!order.length || limit > 2) for (const [frame, list] of lives) if (list.some((s) => s.state !== list[0].state)) add(frame);
+  if (!order.length || limit > 2)
+    for (const [frame, list] of lives) if (list.some((s) => s.state !== list[0].state)) add(frame);
   return order.slice(0, limit);
 }
 
 function beliefSpans(run, frames) {
   const done = [];
   const open = new Map();
-  let state = run.at(0);
+  const state = run.at(0);
   for (let n = 0; n <= run.length; n++) {
     if (n > 0) {
       const set = run.steps[n - 1].set || {};
@@ -131,9 +143,11 @@ export function spansOf(run, all) {
     locks: rows.filter((row) => shown.includes(row)),
     hidden: rows.length - shown.length,
     lives: frames.map((frame) => ({ frame, spans: lives.get(frame) })),
-    beliefs: frames.flatMap((frame) =>
-      run.cpus.map((_, cpu) => ({ frame, cpu, spans: beliefs.filter((b) => b.frame === frame && b.cpu === cpu) })),
-    ).filter((row) => row.spans.some((b) => !b.good) || (all && row.spans.length)),
+    beliefs: frames
+      .flatMap((frame) =>
+        run.cpus.map((_, cpu) => ({ frame, cpu, spans: beliefs.filter((b) => b.frame === frame && b.cpu === cpu) })),
+      )
+      .filter((row) => row.spans.some((b) => !b.good) || (all && row.spans.length)),
     switches,
   };
   spanCache.set(run, { version: run.version, all, spans });

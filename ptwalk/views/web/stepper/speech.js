@@ -13,10 +13,13 @@ export class Speech {
   say(text, now = false) {
     clearTimeout(this.timer);
     if (text === this.last) return;
-    this.timer = setTimeout(() => {
-      this.last = text;
-      this.region.textContent = text;
-    }, now ? 0 : REST);
+    this.timer = setTimeout(
+      () => {
+        this.last = text;
+        this.region.textContent = text;
+      },
+      now ? 0 : REST,
+    );
   }
 
   close() {

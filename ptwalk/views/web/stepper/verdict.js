@@ -7,9 +7,17 @@ function counts(ctx, verdict) {
   const n = (value) => words.number(value);
   const lines = [];
   if (verdict.outcome === "bug" && verdict.failing !== undefined && verdict.executions) {
-    lines.push(words.ui("counts_fail", { failing: n(verdict.failing), executions: n(verdict.executions), searched: verdict.complete ? words.ui("all_searched") : "" }));
-  } else if (verdict.outcome === "bug" && verdict.executions) lines.push(words.ui("counts_found", { executions: n(verdict.executions) }));
-  else if (verdict.outcome === "safe" && verdict.executions) lines.push(words.ui("counts_safe", { executions: n(verdict.executions) }));
+    lines.push(
+      words.ui("counts_fail", {
+        failing: n(verdict.failing),
+        executions: n(verdict.executions),
+        searched: verdict.complete ? words.ui("all_searched") : "",
+      }),
+    );
+  } else if (verdict.outcome === "bug" && verdict.executions)
+    lines.push(words.ui("counts_found", { executions: n(verdict.executions) }));
+  else if (verdict.outcome === "safe" && verdict.executions)
+    lines.push(words.ui("counts_safe", { executions: n(verdict.executions) }));
   if (verdict.interleavings) lines.push(words.ui("stand_for", { n: n(verdict.interleavings) }));
   return lines;
 }
@@ -26,7 +34,9 @@ export function verdictView(ctx) {
   if (ctx.options.challenge && !ctx.fatal) return null;
   const hit = ctx.fatal;
   const outcome = verdict ? verdict.outcome : report ? "bug" : "";
-  const title = hit ? `✕ ${report.title}` : words.ui({ bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] || "no_verdict");
+  const title = hit
+    ? `✕ ${report.title}`
+    : words.ui({ bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] || "no_verdict");
   const lines = [];
   const rule = (hit && report.rule) || (verdict && verdict.rule) || "";
   if (hit) {
@@ -35,13 +45,37 @@ export function verdictView(ctx) {
     if (rule) lines.push(words.ui("rule_broken", { rule }));
   } else if (verdict) {
     if (outcome === "bug" && verdict.steps) {
-      lines.push(words.ui("shortest", { subject: verdict.subject ? words.ui("subject", { subject: verdict.subject }) : "", steps: verdict.steps, switches: verdict.switches ?? 0 }));
+      lines.push(
+        words.ui("shortest", {
+          subject: verdict.subject ? words.ui("subject", { subject: verdict.subject }) : "",
+          steps: verdict.steps,
+          switches: verdict.switches ?? 0,
+        }),
+      );
     }
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
     if (rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule }));
   } else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
-  return h("div", { class: classes("ver", hit && "hit", outcome === "bug" && "bug", outcome === "safe" && "good"), role: "group", "aria-label": words.ui("verdict") },
-    h("strong", null, title), h("span", { class: "tx" }, lines.map((line) => h("span", { class: "ln", title: line }, line))),
-    verdict ? h("span", { class: "ct" }, counts(ctx, verdict).map((line) => h("span", { class: "ln" }, line))) : null);
+  return h(
+    "div",
+    {
+      class: classes("ver", hit && "hit", outcome === "bug" && "bug", outcome === "safe" && "good"),
+      role: "group",
+      "aria-label": words.ui("verdict"),
+    },
+    h("strong", null, title),
+    h(
+      "span",
+      { class: "tx" },
+      lines.map((line) => h("span", { class: "ln", title: line }, line)),
+    ),
+    verdict
+      ? h(
+          "span",
+          { class: "ct" },
+          counts(ctx, verdict).map((line) => h("span", { class: "ln" }, line)),
+        )
+      : null,
+  );
 }

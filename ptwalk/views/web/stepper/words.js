@@ -82,5 +82,7 @@ export function entryName(words, state, slot) {
 export function lockName(words, run, id) {
   const lock = run.locks.find((l) => l.id === id);
   if (!lock) return id;
-  return lock.frame === undefined ? lock.name : words.ui("lock_of", { lock: lock.name, frame: words.frame(lock.frame) });
+  return lock.frame === undefined
+    ? lock.name
+    : words.ui("lock_of", { lock: lock.name, frame: words.frame(lock.frame) });
 }
