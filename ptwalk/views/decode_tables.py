@@ -325,7 +325,7 @@ def _words_key(entry: Entry) -> tuple[Any, ...]:
     # What the words of an entry's fields depend on: a reserved bit spoils the entry, not its layout.
     if entry.state is EntryState.RESERVED:
         return (entry.state, _shape(entry))
-    return (_key(entry), _shape(entry))
+    return _key(entry)
 
 
 def _meaning(meaning: Callable[[int], str | None], width: int, value: int) -> Any:
