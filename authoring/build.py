@@ -3,6 +3,7 @@
     authoring/notebooks/NN_name.py  →  notebooks/NN_name.ipynb   (run, normalised)
     authoring/solutions/NN_name.py  →  solutions/NN_name.ipynb   (run, normalised)
     solutions/NN_name.ipynb         →  exercises/NN_name.ipynb   (derived, not run)
+                                    →  ptwalk/checks/sheets/     (the same once more, for `ptwalk check` and `reset`)
                                     →  ptwalk/checks/solutions.json
 
 `--check` builds in memory and says which files on disk differ, without writing. NAME is a file stem or a number.
@@ -23,6 +24,7 @@ from authoring.execute import notebook_from, run
 from authoring.percent import read_script
 
 ROOT = Path(__file__).resolve().parent.parent
+SHEETS = ROOT / "ptwalk" / "checks" / "sheets"
 SOLUTION_TEXTS = ROOT / "ptwalk" / "checks" / "solutions.json"
 
 
@@ -51,7 +53,9 @@ def derived() -> Iterator[tuple[Path, str]]:
     for path in sorted((ROOT / "solutions").glob("*.ipynb")):
         solution = nbformat.read(path, as_version=4)
         texts |= solutions_of(solution)
-        yield ROOT / "exercises" / path.name, text_of(exercise_from(solution))
+        exercise = text_of(exercise_from(solution))
+        yield ROOT / "exercises" / path.name, exercise
+        yield SHEETS / path.name, exercise
     yield SOLUTION_TEXTS, json.dumps(texts, indent=1, ensure_ascii=False) + "\n"
 
 
