@@ -225,6 +225,9 @@ class Recorder:
             return None
         except Exception as error:
             return Violation(f"CPU {cpu} raised {type(error).__name__}: {error}")
+        operation = self._pending[cpu]
+        if operation is not None:
+            operation.footprint(cpu)  # an operation may declare its cells when it is first asked for them
         self._grow()
         return None
 
