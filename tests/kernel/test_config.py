@@ -1,0 +1,35 @@
+"""Presets are sets of choices with sources, and a wrong name is told."""
+
+import dataclasses
+
+import pytest
+
+from ptwalk.kernel.config import PRESETS, SOURCES, KernelConfig, UnknownAxis, UnknownPreset, axes, preset
+
+
+def test_every_choice_has_its_source() -> None:
+    """No axis or variant without a word on where it was read."""
+    assert set(SOURCES) == {field.name for field in dataclasses.fields(KernelConfig)} - {"release"}
+
+
+def test_every_preset_is_made_of_known_values() -> None:
+    """`but` with a preset's own values changes nothing, so each value is one the axis has."""
+    for config in PRESETS.values():
+        assert config.but(**{name: getattr(config, name) for name in axes()}) == config
+
+
+def test_arm64_flushes_by_broadcast_and_frees_by_rcu() -> None:
+    """In every release."""
+    for release in PRESETS:
+        config = preset(release, "arm64")
+        assert (config.flush, config.table_free) == ("broadcast", "rcu")
+
+
+def test_wrong_names_are_told() -> None:
+    """The text lists what there is."""
+    with pytest.raises(UnknownPreset, match=r"5\.15\.0"):
+        preset("4.19")
+    with pytest.raises(UnknownAxis, match="split_ptlocks"):
+        PRESETS["6.1"].but(split_locks=True)
+    with pytest.raises(UnknownAxis, match="broadcast"):
+        PRESETS["6.1"].but(flush="carrier pigeon")
