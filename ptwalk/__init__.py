@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ptwalk.arch import FORMAT_NAMES, Entry, Format, format_named
     from ptwalk.capture import open_capture
     from ptwalk.checks import check, hint, problem, progress, solution, start
+    from ptwalk.checks.race import failed
     from ptwalk.errors import PtwalkError
     from ptwalk.trace.walk import WalkRecord
     from ptwalk.trials import check_walker, explore, matrix, replay, scenarios
@@ -23,6 +24,7 @@ _HOME = {
     "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
     "ptwalk.capture": ("open_capture",),
     "ptwalk.checks": ("check", "hint", "problem", "progress", "solution", "start"),
+    "ptwalk.checks.race": ("failed",),
     "ptwalk.errors": ("PtwalkError",),
     "ptwalk.trace.walk": ("WalkRecord",),
     "ptwalk.trials": ("check_walker", "explore", "matrix", "replay", "scenarios"),
@@ -46,6 +48,7 @@ __all__ = [
     "check",
     "check_walker",
     "explore",
+    "failed",
     "format_named",
     "hint",
     "matrix",

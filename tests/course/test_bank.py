@@ -71,6 +71,11 @@ def test_words_never_hold_the_answer(name: str) -> None:
     exercise = registry.exercises()[name]
     if exercise.problem is None:
         return
+    if hasattr(bank(name), "SECRETS"):
+        for make, _ in bank(name).WRONG.values():
+            line = said(name, make())
+            assert not [secret for secret in bank(name).SECRETS() if secret in line], line
+        return
     right = next(iter(bank(name).RIGHT.values()))()
     secrets = (right["frame"], right["offset"]) if isinstance(right, dict) else [part[1] for part in right]
     for make, _ in bank(name).WRONG.values():
