@@ -13,12 +13,14 @@ import textwrap
 class NotYet(AssertionError):
     """An answer that does not hold yet; the text says what was observed, never what the answer is.
 
-    `exercise` is the exercise's name, filled in by `check`. A notebook shows one line instead of a traceback.
+    `exercise` is the exercise's name, filled in by `check`. `parts` pairs the name of each part that was judged by
+    itself with whether it holds; a class is graded by them. A notebook shows one line instead of a traceback.
     """
 
-    def __init__(self, observed: str, exercise: str = "") -> None:
+    def __init__(self, observed: str, exercise: str = "", parts: tuple[tuple[str, bool], ...] = ()) -> None:
         self.observed = observed
         self.exercise = exercise
+        self.parts = parts
         super().__init__(observed)
 
     def __str__(self) -> str:

@@ -65,7 +65,7 @@ def check(name: str, answer: object = None, *, seed: int | None = None) -> Passe
             compared = _limited(exercise, answer, chosen)
     except NotYet as not_yet:
         record.record(exercise.name, tries=before.tries + 1)
-        raise NotYet(not_yet.observed, exercise.name) from None
+        raise NotYet(not_yet.observed, exercise.name, not_yet.parts) from None
     finally:
         printed.show()
     record.record(exercise.name, tries=before.tries + 1, passed=True)
