@@ -83,11 +83,9 @@ async def retract_page_tables(
         span = vma.mm.pmd_level.size
         if vma.anon_vma is not None or addr % span or addr < vma.start or addr + span > vma.end:
             continue
-        if target is not None and vma.mm is not target:
-            continue
         pmd = await find_table(vma.mm, addr)
-        if pmd is None:
-            continue
+        if pmd is None or (target is not None and vma.mm is not target):
+            continue  # with a target, the others' tables are looked at and left alone
         if deferred:
             await retract_under_rmap_read(vma, pmd, addr)
             if huge is not None:

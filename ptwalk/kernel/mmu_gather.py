@@ -45,10 +45,16 @@ class PendingFlush(MmOperation):
 
 
 class GatherBegin(PendingFlush):
-    __slots__ = ()
+    __slots__ = ("fullmm",)
     kind = "gather_begin"
     by = 1
-    words = "begins an mmu_gather"
+
+    def __init__(self, mm: Mm, fullmm: bool) -> None:
+        super().__init__(mm)
+        self.fullmm = fullmm
+
+    def text(self) -> str:
+        return f"begins an mmu_gather{' of the whole address space' if self.fullmm else ''}"
 
 
 class GatherFinish(PendingFlush):
@@ -88,7 +94,7 @@ class MmuGather:
 
 async def tlb_gather_mmu(mm: Mm, *, fullmm: bool = False) -> MmuGather:
     """M1: begins a gather."""
-    await GatherBegin(mm)
+    await GatherBegin(mm, fullmm)
     return MmuGather(mm, fullmm=fullmm)
 
 
