@@ -51,13 +51,14 @@ class Step:
 class Recording:
     """One operation of a real kernel.
 
-    `name` is its file name in the collection, `what` the operation in words, `kernel` the exact release,
+    `name` is its file name in the collection, `operation` what was done in one word, `what` the same in words, `kernel` the exact release,
     `setup` the layout of tables and entries before and after (addresses as hexadecimal text).
     `without_lock_breaks` are the words of the same run without voluntary lock breaks; equal to `words` if
     there was none.
     """
 
     name: str
+    operation: str
     what: str
     kernel: str
     setup: dict[str, Any]
@@ -100,6 +101,7 @@ def from_compact(name: str, found: dict[str, Any], functions: Sequence[str]) -> 
     words = tuple(step.word for step in steps)
     return Recording(
         name,
+        found["op"],
         found["what"],
         found["kernel"],
         found["setup"],
