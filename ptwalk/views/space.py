@@ -16,12 +16,12 @@ from ptwalk.trace.space import ALIAS, MappedRange, TableNode
 from ptwalk.views import svg as _svg
 from ptwalk.views.drawing import Line, Picture, Rect, Text, text_width, wrapped
 from ptwalk.views.lanes import Lane, lanes
+from ptwalk.views.strip import ROW, draw_legend, draw_strip
 from ptwalk.views.words import count_word, size_word
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROW = 22.0
 _STRIP = 128
 _BETWEEN = " · "
 
@@ -191,12 +191,12 @@ def picture(
         if number and lane.path[:2] != rows[number - 1].path[:2]:
             y += 6
         ys.append(y)
-        y += _ROW
+        y += ROW
     for depth in range(columns):
         _column(page, fmt, rows, ys, depth, margin + depth * cell, cell - 8)
     for lane, row in zip(rows, ys, strict=True):
         _lane(page, fmt, lane, row, margin + columns * cell, strip_x, len(lane.path) < columns, cell, margin)
-    page.height = _legend(page, margin, y + 26) + 10
+    page.height = draw_legend(page, margin, y + 26) + 10
     return page
 
 
@@ -237,9 +237,9 @@ def stacked(
         for line in wrapped(lane_words(fmt, lane), room):
             y += 16
             page.add(Text(margin, y, line))
-        _strip(page, fmt, lane, margin, y + 6, room)
+        draw_strip(page, lane, margin, y + 6, room)
         y += 28
-    page.height = _legend(page, margin, y + 20) + 8
+    page.height = draw_legend(page, margin, y + 20) + 8
     return page
 
 
@@ -271,7 +271,7 @@ def _column(
         last = number
         while last + 1 < len(rows) and rows[last + 1].path[depth : depth + 1] == (table,):
             last += 1
-        top, height = ys[number], ys[last] - ys[number] + _ROW - 4
+        top, height = ys[number], ys[last] - ys[number] + ROW - 4
         style = "double" if table.shared else "solid"
         page.add(
             Rect(x, top, width, height, fill="bg", stroke="ink2" if table.shared else "line", style=style)
@@ -280,7 +280,7 @@ def _column(
         label = f"[{index}]" if index is not None else "root"
         page.add(Text(x + 7, top + 13.5, label, bold=True))
         page.add(Text(x + width - 7, top + 13.5, f"{table.address:#x}", "ink2", mono=True, anchor="end"))
-        if table.shared and height > _ROW:
+        if table.shared and height > ROW:
             page.add(Text(x + 7, top + 29, f"shared by {table.parents:,}", "ink"))
         number = last + 1
 
@@ -300,84 +300,26 @@ def _lane(
         # No lower table: huge pages, drawn as the end of the way where the lower tables would stand.
         x = margin + len(lane.path) * cell
         sizes = [size_word(size) for size in lane.pages]
-        style, bar, word = "solid", 5.0, f"{' and '.join(sizes)} pages"
+        style, bar, word = (
+            "solid",
+            5.0,
+            f"{' and '.join(sizes)} {'page' if sum(lane.pages.values()) == 1 else 'pages'}",
+        )
         if lane.tables:
             style, bar, word = "dashed", 0.0, f"{lane.tables} rows folded"
         elif not sizes:
             style, bar, word = "double", 0.0, "a shared table again"
         page.add(
-            Rect(x, y, from_x - x - 8, _ROW - 4, fill="panel", stroke="ink2", style=style, bar=bar),
+            Rect(x, y, from_x - x - 8, ROW - 4, fill="panel", stroke="ink2", style=style, bar=bar),
             Text(x + 12, y + 13.5, word, bold=True),
         )
     page.add(Text(from_x, y + 13.5, f"{lane.start:#x}", mono=True))
-    _strip(page, fmt, lane, strip_x, y, _STRIP)
+    draw_strip(page, lane, strip_x, y, _STRIP)
     x = strip_x + _STRIP + 10
     words = lane_words(fmt, lane)
     while text_width(words, 12) > page.width - x - 8 and _BETWEEN in words:
         words = words.rsplit(_BETWEEN, 1)[0]
     page.add(Text(x, y + 13.5, words))
-
-
-def _strip(page: Picture, fmt: Format, lane: Lane, x: float, y: float, width: float) -> None:
-    height = _ROW - 4
-    if lane.aliases and len(lane.aliases) == len(lane.ranges):
-        page.add(Rect(x + 0.5, y + 0.5, width - 1, height - 1, fill="bg", stroke="ink2", style="double"))
-        return
-    page.add(Rect(x, y, width, height, fill="panel", stroke=None))
-    span = max(lane.end - lane.start, 1)
-    columns = int(width)
-    writable: list[bool | None] = [None] * columns
-    executable = [False] * columns
-    for run in lane.ranges:
-        first = (run.start - lane.start) * columns // span
-        last = max((run.end - lane.start) * columns // span, first + 1)
-        for column in range(max(first, 0), min(last, columns)):
-            writable[column] = bool(writable[column]) or (run.rights.write and run.kind != ALIAS)
-            executable[column] |= run.rights.execute
-    for first, last, write in _spans(writable):
-        tall = height - 4 if write else (height - 4) / 2
-        page.add(Rect(x + first, y + height - 3 - tall, last - first, tall, fill="ink2", stroke=None))
-    for first, last, execute in _spans([value or None for value in executable]):
-        if execute:
-            page.add(Rect(x + first, y + height - 2, last - first, 2, fill="path", stroke=None))
-
-
-def _spans(values: Sequence[bool | None]) -> list[tuple[int, int, bool]]:
-    spans: list[tuple[int, int, bool]] = []
-    for column, value in enumerate(values):
-        if value is None:
-            continue
-        if spans and spans[-1][1] == column and spans[-1][2] == value:
-            spans[-1] = (spans[-1][0], column + 1, value)
-        else:
-            spans.append((column, column + 1, value))
-    return spans
-
-
-def _legend(page: Picture, margin: float, y: float) -> float:
-    page.add(Line(((margin, y - 16), (page.width - margin, y - 16))))
-    samples: list[tuple[str, float, bool]] = [
-        ("writable", 14, False),
-        ("read only", 7, False),
-        ("executable: line below", 7, True),
-    ]
-    x = margin
-    for word, tall, line in samples:
-        if x + 24 + text_width(word) > page.width - margin:
-            x, y = margin, y + 20
-        page.add(Rect(x, y - 11, 16, 18, fill="panel", stroke=None))
-        page.add(Rect(x, y + 4 - tall, 16, tall, fill="ink2", stroke=None))
-        if line:
-            page.add(Rect(x, y + 5, 16, 2, fill="path", stroke=None))
-        page.add(Text(x + 22, y + 2, word, "ink2"))
-        x += 22 + text_width(word) + 16
-    for word, style, bar in (("shared table", "double", 0.0), ("huge pages", "solid", 5.0)):
-        if x + 30 + text_width(word) > page.width - margin:
-            x, y = margin, y + 24
-        page.add(Rect(x, y - 10, 22, 16, fill="bg", stroke="ink2", style=style, bar=bar))
-        page.add(Text(x + 28, y + 2, word, "ink2"))
-        x += 28 + text_width(word) + 16
-    return y + 12
 
 
 def _index(fmt: Format, path: tuple[TableNode, ...], depth: int) -> int | None:

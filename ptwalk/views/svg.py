@@ -48,8 +48,8 @@ def html(*layouts: Picture) -> str:
 
 _STYLE = (
     css("svg.ptwalk")
-    + "svg.ptwalk{max-width:100%;height:auto;font-family:var(--pt-sans)}"
-    + "svg.ptwalk .mono{font-family:var(--pt-mono);font-variant-ligatures:none;white-space:pre}"
+    + "svg.ptwalk{max-width:100%;height:auto;font-family:var(--pt-sans);font-variant-ligatures:none}"
+    + "svg.ptwalk .mono{font-family:var(--pt-mono);white-space:pre}"
 )
 
 

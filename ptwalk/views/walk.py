@@ -190,7 +190,10 @@ def stacked(record: WalkRecord, width: int) -> Picture:
         _table_box(page, stop, margin, y, box)
         y += 70 if stop.step is None else 104
         if _leads_on(stops, number):
-            page.add(Line(((margin + box / 2, y - 28), (margin + box / 2, y + 38)), "path", 2, arrow=True))
+            middle, end = margin + box / 2, y + (27 if number + 1 == len(stops) else 41)
+            lost = number + 1 < len(stops) and stops[number + 1].missing is not None
+            hue, style = ("bad", "dashed") if lost else ("path", "solid")
+            page.add(Line(((middle, y - 26), (middle, end)), hue, 2, style, arrow=True))
     offset, bits = _offset(record)
     y += 18
     page.add(
@@ -293,7 +296,7 @@ def _verdict(page: Picture, record: WalkRecord, margin: float, y: float) -> floa
         y += 18
         page.add(Text(margin + 18, y, line, hue, 14, bold=True))
     if beside:
-        page.add(Text(margin + 18 + text_width(head, 14, bold=True) + 6, y, sentence, size=13))
+        page.add(Text(margin + 18 + text_width(head, 14) + 4, y, sentence, size=13))
     for line in lines:
         y += 19
         page.add(Text(margin + 18, y, line, size=13))

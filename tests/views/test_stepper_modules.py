@@ -93,7 +93,9 @@ def test_packed_and_plain_are_the_same(race: Timeline) -> None:
         f"import {{ unpackTimeline }} from '{FOLDER}/packing.js'; import {{ readFileSync }} from 'node:fs';"
         f"console.log(JSON.stringify(unpackTimeline(JSON.parse(readFileSync('{RACE}', 'utf8')))));"
     )
-    done = subprocess.run(["node", "--input-type=module", "-e", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", program], capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout) == race.to_json()
 
 

@@ -1,7 +1,7 @@
 // What happens, in the timeline: steps as pills, context switches, interrupts, waits, happens-before arrows.
 
 import { h } from "./dom.js";
-import { CHAR, fitting, label, patched } from "./svgtext.js";
+import { CHAR, clipped, fitting, label, patched } from "./svgtext.js";
 import { hueClass } from "./tags.js";
 
 /** One pill: a step, or a run of squeezed steps of one CPU. */
@@ -19,7 +19,7 @@ function pill(ctx, g, from, to) {
     : fatal
       ? `✕ ${step.label}`
       : step.label;
-  const text = fitting(word, w) || (many && fitting(`× ${to - from + 1}`, w)) || (fatal && w > 14 ? "✕" : "");
+  const text = (many ? fitting(word, w) : clipped(word, w)) || (many && fitting(`× ${to - from + 1}`, w)) || (fatal && w > 14 ? "✕" : "");
   return h(
     "g",
     { class: name, "data-step": here ? ctx.n : to },

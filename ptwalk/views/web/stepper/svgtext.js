@@ -9,6 +9,12 @@ export function fitting(text, width) {
   return text.length * CHAR + 8 <= width ? text : "";
 }
 
+/** The text, cut with an ellipsis where it is too long; "" where not even a few letters fit. */
+export function clipped(text, width) {
+  const letters = Math.floor((width - 8) / CHAR);
+  return letters >= text.length ? text : letters >= 5 ? `${text.slice(0, letters - 1)}…` : "";
+}
+
 export function label(x, y, text, name, anchor) {
   return text === "" ? null : h("text", { x, y, class: name, "text-anchor": anchor || "start" }, text);
 }

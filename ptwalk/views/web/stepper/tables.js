@@ -17,7 +17,8 @@ function flagsOf(ctx, box) {
     const status = handOf(ctx, number, box.id);
     const hit = ctx.fatal && ctx.run.report.frame === box.id && ctx.run.report.cpu === number;
     const deeper = ctx.locals[number].some((l) => (l.value.from || "").startsWith(`${box.id}.`));
-    if (!hit && !status && deeper) return;
+    const frame = ctx.state.get(`f${box.id}`);
+    if (!hit && !status && (deeper || frame.state !== "live")) return;
     const key = hit
       ? "writes_here"
       : status === "dang"

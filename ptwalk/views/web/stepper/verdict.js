@@ -19,12 +19,12 @@ function counts(ctx, verdict) {
   else if (verdict.outcome === "safe" && verdict.executions)
     lines.push(words.ui("counts_safe", { executions: n(verdict.executions) }));
   if (verdict.interleavings) lines.push(words.ui("stand_for", { n: n(verdict.interleavings) }));
-  return lines;
+  return lines.map((line, i) => (i < lines.length - 1 ? `${line};` : line));
 }
 
 /** What is known of all runs, as one sentence. */
 export function countsText(ctx, verdict) {
-  return `${counts(ctx, verdict).join(" ")}.`;
+  return `${counts(ctx, verdict).join(", ")}.`;
 }
 
 /** The verdict or, at the fatal step, the report. @param {any} ctx */
