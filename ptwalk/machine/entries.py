@@ -230,7 +230,10 @@ class StoreEntry(ChangeEntry):
         return None
 
     def text(self) -> str:
-        return f"writes {self.new:#x} into {self.pointer!r}"
+        if self.linked is not None:
+            return f"points {self.pointer!r} at {self.linked.name}"
+        marks = self.pointer.machine.format.decode(self.new, self.pointer.level).marks
+        return f"writes {self.new:#x} ({marks}) into {self.pointer!r}"
 
 
 class ClearEntry(StoreEntry):

@@ -9,10 +9,12 @@ from ptwalk.actors.exit import exit_mm
 from ptwalk.actors.fault import page_fault
 from ptwalk.actors.khugepaged import collapse_huge_page
 from ptwalk.actors.madvise import madvise_dontneed
+from ptwalk.actors.mprotect import mprotect_readonly
 from ptwalk.actors.mremap import mremap
 from ptwalk.actors.munmap import munmap
 from ptwalk.actors.thp_split import split_thp
 from ptwalk.actors.user import touch_twice
+from ptwalk.walk.gup import get_user_page
 
 RELEASES = ["5.15.0", "5.15.85", "6.1", "6.6", "6.14", "7.1"]
 FAR = 1 << 30
@@ -115,3 +117,29 @@ def _run(program: Any) -> list[Any]:
         memory += program.cells.initial[len(memory) :]
         assert step.enabled(memory, 0), step.text()
         result = step.execute(memory, 0)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_write_protecting_races_a_write_fault(race: Any, release: str) -> None:
+    """mprotect takes the write permission while a fault copies the page; nobody touches a freed table."""
+    setup = race(release, user=(0,))
+
+    async def write(race: Any) -> None:
+        if not await touch_twice(race.mm, race.addr):
+            await page_fault(race.mm, race.addr)
+
+    found = setup.run(write, lambda race: mprotect_readonly(race.mm, race.start, race.end))
+    assert found.outcome == "safe"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_get_user_page_faults_in_what_is_missing(race: Any, release: str) -> None:
+    """The slow path against MADV_DONTNEED: it ends with a page, and no freed table is touched."""
+    pinned: list[Any] = []
+
+    async def pin(race: Any) -> None:
+        pinned.append(await get_user_page(race.mm, race.addr, write=True))
+
+    found = race(release).run(pin, lambda race: madvise_dontneed(race.mm, race.start, race.end))
+    assert found.outcome == "safe"
+    assert None not in pinned

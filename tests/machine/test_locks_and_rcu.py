@@ -205,7 +205,7 @@ def test_an_empty_store_says_what_to_do() -> None:
     from ptwalk.machine.frames import AllocateFrame
 
     machine = Machine(cpus=1)
-    with pytest.raises(PtwalkError, match="machine.stock"):
+    with pytest.raises(PtwalkError, match=r"machine\.stock"):
         AllocateFrame(machine, "pte").execute(machine.cells.memory(), 0)
 
 
