@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from ptwalk.kernel.fault import Fault, handle_mm_fault
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mmap_lock import mmap_read_lock, mmap_read_unlock
-from ptwalk.kernel.vma import find_vma, lock_vma_under_rcu, vma_end_read
+from ptwalk.kernel.vma import find_vma
+from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read
 
 if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm

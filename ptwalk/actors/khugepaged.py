@@ -22,7 +22,8 @@ from ptwalk.kernel.pgtable import (
 )
 from ptwalk.kernel.tlbflush import pmdp_collapse_flush, tlb_remove_table_sync_one
 from ptwalk.kernel.users import TestExit
-from ptwalk.kernel.vma import Vma, find_vma, vma_start_write
+from ptwalk.kernel.vma import Vma, find_vma
+from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.folio import AddRmap, CopyPage, GetPageUnlessZero, PageCount, PutPage, RemoveRmap
 from ptwalk.machine.frames import AllocateFrame, Frame
 from ptwalk.machine.locks import spin_lock, spin_unlock

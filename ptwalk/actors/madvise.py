@@ -22,7 +22,8 @@ from ptwalk.kernel.pgtable import (
     pte_offset_map_lock,
     pte_unmap_unlock,
 )
-from ptwalk.kernel.vma import Vma, find_vma, lock_vma_under_rcu, vma_end_read
+from ptwalk.kernel.vma import Vma, find_vma
+from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read
 from ptwalk.machine.locks import spin_lock, spin_trylock, spin_unlock
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from ptwalk.kernel.huge_memory import split_huge_pmd
 from ptwalk.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
 from ptwalk.kernel.mmu_gather import tlb_finish_mmu, tlb_gather_mmu
 from ptwalk.kernel.pgtable import leaf, mm_find_pmd, pte_offset_map_lock, pte_unmap_unlock
-from ptwalk.kernel.vma import VmasIn, vma_start_write
+from ptwalk.kernel.vma import VmasIn
+from ptwalk.kernel.vma_lock import vma_start_write
 
 if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm

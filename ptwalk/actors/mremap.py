@@ -22,7 +22,8 @@ from ptwalk.kernel.pgtable import (
 )
 from ptwalk.kernel.rmap import RmapChange
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range
-from ptwalk.kernel.vma import ChangeVmas, Vma, VmasIn, vma_start_write
+from ptwalk.kernel.vma import ChangeVmas, Vma, VmasIn
+from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.rwsem import down_write, up_write
 

@@ -20,7 +20,8 @@ from ptwalk.kernel.mmap_lock import (
 from ptwalk.kernel.mmu_gather import tlb_finish_mmu, tlb_gather_mmu
 from ptwalk.kernel.pgtable import mm_find_pmd
 from ptwalk.kernel.rmap import RmapChange
-from ptwalk.kernel.vma import ChangeVmas, DetachVmas, Neighbours, Vma, VmasIn, vma_start_write
+from ptwalk.kernel.vma import ChangeVmas, DetachVmas, Neighbours, Vma, VmasIn
+from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.rwsem import down_write, up_write
 
 if TYPE_CHECKING:

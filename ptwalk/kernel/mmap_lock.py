@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptwalk.kernel.vma import VmaEndWriteAll
+from ptwalk.kernel.vma_lock import VmaEndWriteAll
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.rwsem import (
     down_read,

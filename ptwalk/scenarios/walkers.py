@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 
-from ptwalk.kernel.vma import find_vma, vma_start_write
+from ptwalk.kernel.vma import find_vma
+from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.folio import PutPage, UsePage
 from ptwalk.walk import broken, damon, gup_fast
 from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range

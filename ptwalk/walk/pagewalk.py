@@ -25,7 +25,8 @@ from ptwalk.kernel.pgtable import (
     pte_unmap_unlock,
 )
 from ptwalk.kernel.rmap import RmapTree, RmapVmas
-from ptwalk.kernel.vma import Vma, find_vma, vma_start_write
+from ptwalk.kernel.vma import Vma, find_vma
+from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.entries import EntryPointer
 
 if TYPE_CHECKING:
