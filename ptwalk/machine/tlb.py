@@ -2,8 +2,9 @@
 
 Storey 2 (machine).  A CPU's cache is one cell: a sorted tuple of `(va, level, raw)`, where level "pte" or a
 leaf pmd is a TLB entry with the rights it was filled with, and an upper table entry is what the
-paging-structure cache remembers.  A hardware walk is several loads; a flush of that CPU waits until the
-walk under way is over, as a real one does.
+paging-structure cache remembers.  A hardware walk is several loads, and the access follows; a flush of that CPU
+waits until the access under way is over: an IPI is taken between instructions, and a broadcast waits for accesses
+that use the old translation.
 """
 
 from __future__ import annotations
@@ -59,16 +60,14 @@ class LookTlb(Operation):
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
         here, format = self.machine.cpus[cpu], self.machine.format
+        memory[here.walking] = 1
         for level in reversed(format.levels):
             entry = cached(memory, here, self.va & -level.size, level.name)
             if entry is None:
                 continue
             decoded = format.decode(entry.raw, level)
             if decoded.state is EntryState.TABLE or not self.write or decoded.dirty:
-                if decoded.state is EntryState.TABLE:
-                    memory[here.walking] = 1
                 return (level.name, entry.raw)
-        memory[here.walking] = 1
         return None
 
     def text(self) -> str:
@@ -111,7 +110,8 @@ class HardwareLoad(Operation):
 class HardwareLeaf(HardwareLoad):
     """The end of a walk: one locked step sets A, and D for a write, in the leaf, and fills the TLB.
 
-    If the leaf is gone or does not allow the access, nothing is set; the result is the word after the step.
+    If the leaf is gone or does not allow the access, nothing is set and all is over; else the access itself is
+    still to come.  The result is the word after the step.
     """
 
     __slots__ = ("write",)
@@ -136,7 +136,8 @@ class HardwareLeaf(HardwareLoad):
                 raw = format.mkdirty(raw, level)
             memory[pointer.cell] = raw
             memory[here.tlb] = _with(memory[here.tlb], Cached(self.va & -level.size, level.name, raw))
-        memory[here.walking] = 0
+        else:
+            memory[here.walking] = 0
         return raw
 
     def text(self) -> str:
@@ -144,7 +145,7 @@ class HardwareLeaf(HardwareLoad):
 
 
 class TouchPage(Operation):
-    """The access itself: user code reads or writes the data page that the TLB names."""
+    """The access itself, and its end: user code reads or writes the data page that the TLB names."""
 
     __slots__ = ("frame", "write")
     kind = "touch"
@@ -154,10 +155,11 @@ class TouchPage(Operation):
         self.write = write
 
     def footprint(self, cpu: int) -> Footprint:
-        cells = (self.frame.life, self.frame.folio.data)
-        return cells, ((self.frame.folio.data,) if self.write else ())
+        cells, walking = (self.frame.life, self.frame.folio.data), self.frame.machine.cpus[cpu].walking
+        return cells, ((self.frame.folio.data, walking) if self.write else (walking,))
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        memory[self.frame.machine.cpus[cpu].walking] = 0
         if self.write:
             memory[self.frame.folio.data] = f"written by CPU{cpu}"
             return None
