@@ -13,7 +13,7 @@ from ptwalk.explore.limits import LimitReached, Tally
 from ptwalk.explore.space import StateSpace
 
 
-class Violated(Exception):  # noqa: N818 - a result, not an error
+class Violated(Exception):
     """The search met a violation and was asked to stop at the first one."""
 
 
@@ -26,7 +26,10 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
     every = tuple(range(space.cpus))
     layer = {space.initial: 1}
     ways_to_the_end = 0
-    violated = False
+    # Steps that an earlier look at this space has worked out are not worked out again: ask what it found.
+    violated = any(node.bad for trie in space.tries for node in trie.nodes)
+    if violated and stop_at_first:
+        raise Violated
     while layer:
         following: dict[int, int] = {}
         known = following.get

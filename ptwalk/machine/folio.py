@@ -184,14 +184,14 @@ class TakeFreedPage(FrameOperation):
 
     def footprint(self, cpu: int) -> Footprint:
         folio = self.frame.folio
-        return (self.frame.life,), (self.frame.life, folio.refs, folio.data)
+        return (self.frame.life,), (self.frame.life, folio.refs, folio.mapcount, folio.data)
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
         life = memory[self.frame.life]
         if life.state != "freed":
             return False
         memory[self.frame.life] = Life("page", life.generation, "anon")
-        memory[self.frame.folio.refs] = 1
+        memory[self.frame.folio.refs] = memory[self.frame.folio.mapcount] = 1
         memory[self.frame.folio.data] = "another owner's data"
         return True
 

@@ -23,6 +23,7 @@ from ptwalk.sanitizers.lifetime import Lifetime
 from ptwalk.sanitizers.lock_rules import LockRules
 from ptwalk.sanitizers.stale_result import StaleResult
 from ptwalk.sanitizers.stale_tlb import StaleTlb
+from ptwalk.sanitizers.unlocked import Unlocked
 from ptwalk.sanitizers.wild import Wild
 
 ALL = (
@@ -30,6 +31,7 @@ ALL = (
     Wild(),
     Confusion(),
     Detached(),
+    Unlocked(),
     LostDirty(),
     StaleTlb(),
     StaleResult(),
@@ -52,5 +54,6 @@ __all__ = [
     "LostDirty",
     "StaleResult",
     "StaleTlb",
+    "Unlocked",
     "Wild",
 ]

@@ -15,10 +15,13 @@ class Wild:
 
     name = "wild"
 
+    def __init__(self, *, page_zero: bool = True) -> None:
+        self.page_zero = page_zero  # whether an empty entry that was followed counts
+
     def observe(self, seen: Observation) -> Report | None:
         """The report of a wild pointer in use, or None."""
         frame = seen.frame
-        if frame is None or frame.state != "wild":
+        if frame is None or frame.state != "wild" or not (frame.pa or self.page_zero):
             return None
         if not frame.pa:
             happened = f"CPU{seen.cpu} {seen.text}: it followed an empty entry, and an empty entry names physical page 0"

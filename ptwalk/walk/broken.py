@@ -11,8 +11,8 @@ from ptwalk.arch import Entry
 from ptwalk.kernel.mmap_lock import mmap_read_lock, mmap_read_unlock, mmap_write_lock, mmap_write_unlock
 from ptwalk.kernel.pgtable import (
     is_table,
+    leaf,
     mm_find_pmd,
-    none,
     offset_lockless,
     pmd_none_or_clear_bad,
     pte_lockptr,
@@ -202,8 +202,8 @@ async def walk_loading_pmd_twice(mm: Mm, addr: int) -> Entry | None:
     async with mm.mmap_lock.read():
         vma = await find_vma(mm, addr)
         pmd = await mm_find_pmd(mm, addr) if vma is not None and addr in vma else None
-        if pmd is None or none(await pmd.read()):
-            return None
+        if pmd is None or leaf(await pmd.read()):
+            return None  # a huge page: nothing to do here
         if await pmd_none_or_clear_bad(pmd):
             return None
         entry = await pmd.read()

@@ -20,7 +20,7 @@ from ptwalk.kernel.pgtable import (
 )
 from ptwalk.kernel.rmap import RmapTree, RmapVmas
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range
-from ptwalk.machine.folio import PutPage, RemoveRmap
+from ptwalk.machine.folio import MarkDirty, PutPage, RemoveRmap
 from ptwalk.machine.locks import SpinLock, spin_lock, spin_unlock
 from ptwalk.machine.rwsem import down_read, up_read
 from ptwalk.walk.follow import Followed, unfollow
@@ -113,8 +113,10 @@ async def try_to_unmap(tree: RmapTree, page: Frame, pgoff: int) -> None:
             continue
         found = await page_vma_mapped_walk(vma, addr, page)
         if found is not None:
-            await found.entry.get_and_clear()
+            old = await found.entry.get_and_clear()
             await flush_tlb_mm_range(vma.mm, addr, addr + vma.mm.format.page_size, freed_tables=False)
+            if old.dirty:
+                await MarkDirty(page)
             await RemoveRmap(page)
             await PutPage(page)
             await unfollow(vma.mm, found)
