@@ -64,8 +64,8 @@ def may_downgrade(mm: Mm, below: Vma | None, above: Vma | None) -> bool:
 
     *Source*: 246c320a8cfe (5.8-rc7); e4bd84c069f2 (6.5).
     """
-    if mm.kernel.config.downgrade == "whenever asked":
-        return True
+    if mm.kernel.config.downgrade != "not below a growing stack":
+        return mm.kernel.config.downgrade == "whenever asked"
     grows = (above is not None and "VM_GROWSDOWN" in above.flags) or (
         below is not None and "VM_GROWSUP" in below.flags
     )

@@ -42,7 +42,8 @@ class KernelConfig:
     pagewalk_lock: Literal["caller", "walk_lock"] = "caller"
     pagewalk_pud: Literal["loaded twice", "loaded once"] = "loaded twice"
     pte_offset_map: Literal["unchecked", "rechecked"] = "unchecked"
-    downgrade: Literal["not below a growing stack", "whenever asked"] = "not below a growing stack"
+    downgrade: Literal["never", "not below a growing stack", "whenever asked"] = "not below a growing stack"
+    stack_growth: Literal["mmap read", "mmap write"] = "mmap write"
     gup_recheck: Literal["pte", "pmd and pte"] = "pmd and pte"
     collapse_sync: bool = True
     retract: Literal["mmap write, free now", "mmap write, sync, free", "rmap read, free deferred"] = (
@@ -107,6 +108,7 @@ _5_15_0 = KernelConfig(
     vma_tree="rbtree",
     hole_walk="descends",
     novma_walk_lock="read",
+    stack_growth="mmap read",
     gup_recheck="pte",
     collapse_sync=False,
     retract="mmap write, free now",
@@ -169,6 +171,7 @@ SOURCES: Mapping[str, str] = {
     "pagewalk_pud": "9b25a6e3d243 (7.0-rc), CVE-2026-31456",
     "pte_offset_map": "0d940a9b270b (6.5)",
     "downgrade": "246c320a8cfe (5.8-rc7); e4bd84c069f2 (6.5)",
+    "stack_growth": "8d7071af8907 (6.5; 6.1.37 with c2508ec5a58d)",
     "gup_recheck": "70cbc3cc78a9 (6.1; in 5.15.85)",
     "collapse_sync": "2ba99c5e0881 (after 6.1-rc7; in 5.15.85)",
     "retract": "mm/khugepaged.c 5.15; 2ba99c5e0881; 1d65b771bc08 (6.6)",

@@ -72,6 +72,16 @@ class Mm:
             found = self._vmas[key] = Vma(self, *key, vma.anon_vma, vma.file, pgoff, vma.flags)
         return found
 
+    def vma_grown(self, vma: Vma, start: int) -> Vma:
+        """The description of `vma` with its start moved down, as a stack grows."""
+        key = (start, vma.end)
+        found = self._vmas.get(key)
+        if found is None:
+            found = self._vmas[key] = Vma(
+                self, *key, vma.anon_vma, vma.file, vma.pgoff - (vma.start - start), vma.flags
+            )
+        return found
+
     def map(
         self,
         start: int,

@@ -12,6 +12,7 @@ from ptwalk.actors.madvise import madvise_dontneed
 from ptwalk.actors.mprotect import mprotect_readonly
 from ptwalk.actors.mremap import mremap
 from ptwalk.actors.munmap import munmap
+from ptwalk.actors.stack import stack_fault
 from ptwalk.actors.thp_split import split_thp
 from ptwalk.actors.user import touch_twice
 from ptwalk.walk.gup import get_user_page
@@ -143,3 +144,23 @@ def test_get_user_page_faults_in_what_is_missing(race: Any, release: str) -> Non
     found = race(release).run(pin, lambda race: madvise_dontneed(race.mm, race.start, race.end))
     assert found.outcome == "safe"
     assert None not in pinned
+
+
+@pytest.mark.parametrize(
+    ("release", "downgrade", "outcome"),
+    [
+        ("5.15.0", "not below a growing stack", "safe"),
+        ("5.15.0", "whenever asked", "bug"),
+        ("6.6", "whenever asked", "safe"),
+    ],
+)
+def test_a_stack_that_grows_into_a_range_being_unmapped(
+    race: Any, release: str, downgrade: str, outcome: str
+) -> None:
+    """CVE-2020-29369: growing under the mmap lock for reading does not go with a downgraded munmap."""
+    setup = race(release, alone=True, downgrade=downgrade)
+    mm, fresh = setup.mm, setup.start + 0x9000
+    mm.map(setup.end, setup.end + 0x1000, populate=[setup.end], flags=["VM_GROWSDOWN"])
+    mm.watch(fresh)
+    found = setup.run(lambda race: stack_fault(mm, fresh), lambda race: munmap(mm, setup.start, setup.end))
+    assert found.outcome == outcome
