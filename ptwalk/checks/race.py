@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, NamedTuple, NoReturn
 
@@ -39,7 +39,7 @@ LIMITS = Limits(executions=100_000, depth=5_000)
 
 
 # How the explorer tells a refused `Result`: our own words stand inside its own.
-_OF_RESULT = re.compile(r"CPU \d+ \(\S+\): (.*) \(line \d+ of race\.py\)")
+_OF_RESULT = re.compile(r"CPU \d+ \(\S+\): (.*) \(line \d+ of \S+\)")
 
 
 class Failed(NamedTuple):
@@ -188,10 +188,10 @@ def safe_against(
     for trial in tries:
         scenario = _scene(walker, trial, own=own, walkers=walkers, accept=accept)
         for order in (scenario.cpus, tuple(reversed(scenario.cpus))):
-            program = scenario.build(order=order)
-            verdict = explore(program, limit=limits)
+            seated = replace(scenario, cpus=order)
+            verdict = explore(seated, limit=limits)
             if verdict.outcome != "safe":
-                refuse(program, verdict, words(trial, verdict) if words else "", f"Against {trial}: ")
+                refuse(seated, verdict, words(trial, verdict) if words else "", f"Against {trial}: ")
             executions += verdict.executions
             interleavings += verdict.interleavings or 0
     kernels = " and ".join(dict.fromkeys(trial.release for trial in tries))
@@ -235,7 +235,7 @@ def observed(verdict: Verdict) -> str:
         return f"{report.title[:1].upper()}{report.title[1:]}. {one_line(report.happened)}."
     if isinstance(report, Finding):
         result = _OF_RESULT.fullmatch(one_line(report.text))
-        return result[1] if result else f"{one_line(report.text).rstrip('.')}."
+        return result[1] if result and report.kind == "violation" else f"{one_line(report.text).rstrip('.')}."
     return f"{one_line(str(report)).rstrip('.')}."
 
 

@@ -1,0 +1,1 @@
+"""Exercises of notebook 02: who changes page tables, and in which order."""

@@ -1,0 +1,1 @@
+"""Exercises of notebook 03: locks, and what each of them stops."""

@@ -1,0 +1,1 @@
+"""Exercises of notebook 04: the two ways to walk, and callbacks."""
