@@ -13,12 +13,11 @@ from ptwalk.kernel.rmap import address_space
 from ptwalk.machine.observe import observer
 from ptwalk.sanitizers.lifetime import Lifetime
 
-BASE = 0x12_3440_0000
-SPAN = 1 << 21
+BASE = 0x12_4000_0000
 
 
 class Race:
-    """A kernel with one mm: [base, base+2 MiB) with a page at base+0x5000, and unless `alone` a neighbour above."""
+    """A kernel with one mm: one pte table's span with a page in it, and unless `alone` a neighbour above."""
 
     def __init__(
         self,
@@ -35,13 +34,14 @@ class Race:
         fmt = format_named(format, release)
         self.kernel = Kernel(preset(release, fmt.arch).but(**choices), fmt, cpus=2, user=user)
         self.mm = self.kernel.new_mm(cpumask=cpumask)
-        self.start, self.end = BASE, BASE + SPAN
-        self.addr = BASE if huge else BASE + 0x5000
+        span = self.mm.pmd_level.size
+        self.start, self.end = BASE, BASE + span
+        self.addr = BASE if huge else BASE + 5 * self.mm.format.page_size
         self.file = address_space(self.kernel.machine, "file") if file else None
         self.vma = self.mm.map(self.start, self.end, populate=[self.addr], huge=huge, file=self.file)
         self.page = next(frame for frame in self.kernel.machine.frames() if frame.maps)
         if not alone:
-            self.mm.map(self.end, self.end + SPAN, populate=[self.end])
+            self.mm.map(self.end, self.end + span, populate=[self.end])
 
     def run(self, first: Callable[..., Any], second: Callable[..., Any], *, sanitizers: Any = None) -> Any:
         """The verdict over `first(race)` on CPU 0 against `second(race)` on CPU 1."""
