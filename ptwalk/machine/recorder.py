@@ -211,7 +211,8 @@ class Recorder:
     def _first_line(self, found: Any) -> str:
         if found is None:
             return "No CPU can go on: a deadlock."
-        return str(getattr(found, "happened", "") or str(found).split("\n", 1)[0])
+        title = str(getattr(found, "title", ""))
+        return f"{title[:1].upper()}{title[1:]}." if title else str(found).split("\n", 1)[0]
 
     def _waiting(self) -> bool:
         return any(self._pending[c] is not None and not p.daemon for c, p in enumerate(self._program.cpus))

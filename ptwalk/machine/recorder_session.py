@@ -99,7 +99,7 @@ class PlaySession:
     def prove_safe(self) -> Answer:
         """The verdict over all executions."""
         verdict = self._asked("prove", self._prove)
-        return Answer(None, verdict_json(verdict), str(verdict).split("\n", 1)[0])
+        return Answer(None, verdict_json(verdict, counted=True), str(verdict).split("\n", 1)[0])
 
     def next_execution(self, choices: Sequence[int], *, failing: bool, way: int) -> Answer:
         """The execution after (`way` 1) or before (-1) this one in the list of failing or of safe ones."""

@@ -26,14 +26,16 @@ class Answer:
     message: str = ""
 
 
-def verdict_json(verdict: Verdict, *, rule: str = "") -> dict[str, Json]:
-    """A verdict in the words of the timeline's schema; `rule` is the rule at stake, if it is known."""
+def verdict_json(verdict: Verdict, *, counted: bool = False, rule: str = "") -> dict[str, Json]:
+    """A verdict in the words of the timeline's schema; `counted` says that the search went on after the
+    first bug, so that its counts are of all executions; `rule` is the rule at stake, if it is known."""
+    counted = counted and not verdict.limit
     out: dict[str, Json] = {
         "outcome": verdict.outcome,
         "executions": verdict.executions,
-        "complete": verdict.outcome == "safe" or not verdict.limit,
+        "complete": verdict.outcome == "safe" or counted,
     }
-    if verdict.violations:
+    if verdict.violations and counted:
         out["failing"] = verdict.violations
     if verdict.interleavings:
         # Counts beyond 2^53 lose their last digits in a browser; only their size is shown there.

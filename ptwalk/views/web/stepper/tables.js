@@ -38,6 +38,7 @@ function flagsOf(ctx, box) {
 }
 
 function boxView(ctx, box) {
+  const flags = ctx.state.has(`f${box.id}`) ? flagsOf(ctx, box) : [];
   const frame = ctx.state.get(`f${box.id}`);
   if (!frame)
     return h("div", {
@@ -65,7 +66,7 @@ function boxView(ctx, box) {
   return h(
     "div",
     {
-      class: classes("fr", turned && !hit && `turned ${hue}`, hit && "hitf"),
+      class: classes("fr", turned && !hit && `turned ${hue}`, hit && "hitf", flags.length && `flag${Math.min(flags.length, 2)}`),
       key: box.id,
       "data-s": shape,
       "data-frame": box.id,
@@ -77,7 +78,7 @@ function boxView(ctx, box) {
     box.lock && !box.page ? lockRow(ctx, box, frame) : null,
     ctx.rowsOf(box).map((index) => entryRow(ctx, box, index)),
     lastLine(ctx, box, frame, note, names),
-    flagsOf(ctx, box),
+    flags,
   );
 }
 
