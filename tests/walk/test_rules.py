@@ -20,7 +20,7 @@ CHANGERS: dict[str, Any] = {
     "exit": lambda race: exit_mm(race.mm),
 }
 
-TABLE = [
+TABLE: list[tuple[Any, str, str, dict[str, Any], str]] = [
     # walker, against, release, choices, outcome
     (broken.walk_with_ptl_only, "munmap", "6.1", {}, "bug"),
     (broken.walk_with_ptl_only, "munmap", "5.15.0", {"preemptible": False}, "bug"),
