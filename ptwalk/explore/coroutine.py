@@ -9,32 +9,21 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ptwalk.explore.watchdog import Endless, Watchdog
 from ptwalk.machine.operation import Operation, OutsideSimulation, Violation, unawaited
 from ptwalk.trace.verdict import Finding
-
-# Instructions that may run between two operations before the code counts as looping without one.  Each prefix
-# is run once, so the search can afford to watch.  Lines would not do: CPython 3.11 reports none for a loop that
-# is written on a single line.
-INSTRUCTIONS_BETWEEN_OPERATIONS = 400_000
 
 Frame = tuple[str, int, str]  # file, line, function
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _STANDARD_LIBRARY = str(Path(inspect.__file__).resolve().parent)
 _AWAIT_CODE = Operation.__await__.__code__
-
-
-class _Endless(BaseException):
-    # Raised inside code that ran too long; not an Exception, so that `except Exception` lets it through.
-    def __init__(self, file: str, line: int) -> None:
-        self.place = (file, line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +33,6 @@ class Pause:
     operation: Operation | None
     frames: tuple[Frame, ...] = ()
     finding: Finding | None = None
-
-
-def _watch() -> Callable[[types.FrameType, str, Any], Any]:
-    # A trace function that stops code which goes on and on.  Frames of this package are counted by calls only.
-    left = INSTRUCTIONS_BETWEEN_OPERATIONS
-
-    def watch(frame: types.FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise _Endless(frame.f_code.co_filename, frame.f_lineno)
-        if event == "call":
-            if frame.f_code.co_filename.startswith(_PACKAGE):
-                return None
-            frame.f_trace_opcodes = True
-            frame.f_trace_lines = False
-        return watch
-
-    return watch
 
 
 def place(frames: tuple[Frame, ...]) -> tuple[str, int]:
@@ -119,16 +89,16 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     warnings._warn_unawaited_coroutine = _note_unawaited  # type: ignore[attr-defined]
     notes: list[tuple[str, str, int]] = []
     outer_notes, unawaited.notes = unawaited.notes, notes
-    outer_trace = sys.gettrace()
+    watchdog = Watchdog()
     finding: Finding | None = None
     operation: Operation | None = None
     frames: tuple[Frame, ...] = ()
     try:
-        sys.settrace(_watch())
+        watchdog.start()
         try:
             value = resume()
         finally:
-            sys.settrace(outer_trace)
+            watchdog.stop()
         frames = _suspended(coroutine)
         if isinstance(value, Operation):
             operation = value
@@ -145,7 +115,8 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        finding = _raised(error, found)
+        watchdog.stop()
+        finding = _raised(error, watchdog, found)
         traceback.clear_frames(error.__traceback__)
         error.__traceback__ = None
     finally:
@@ -161,19 +132,18 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
 
 
 def _foreign(value: Any) -> str:
-    if value is None:
-        what = "something that gives the turn back to an event loop"
-    else:
-        what = f"{type(value).__name__!r}"
+    what = "something that gives the turn to an event loop" if value is None else repr(type(value).__name__)
     return f"awaits {what}, which is no operation of the simulated machine: await operations only"
 
 
-def _raised(error: BaseException, found: Callable[[str, str, str, int], Finding]) -> Finding:
-    if isinstance(error, _Endless):
+def _raised(
+    error: BaseException, watchdog: Watchdog, found: Callable[[str, str, str, int], Finding]
+) -> Finding:
+    if isinstance(error, Endless):
         return found(
             "misuse",
             "runs on and on without an operation: a loop that waits for others must await one in each round",
-            *error.place,
+            *watchdog.place,
         )
     trace = tuple(
         (summary.filename, summary.lineno or 0, summary.name)
@@ -242,14 +212,15 @@ def _keep_for_ever(coroutine: Any) -> None:
 def abandon(coroutine: Any) -> None:
     """Close a coroutine in mid-run; cleanup code that awaits or raises is of no interest any more."""
     outer_notes, unawaited.notes = unawaited.notes, []
-    outer_trace = sys.gettrace()
+    watchdog = Watchdog()
     try:
-        sys.settrace(_watch())
+        watchdog.start()
         try:
             coroutine.close()
         finally:
-            sys.settrace(outer_trace)
+            watchdog.stop()
     except BaseException as error:
+        watchdog.stop()
         if getattr(coroutine, "cr_frame", None) is not None:
             _keep_for_ever(coroutine)
         if isinstance(error, KeyboardInterrupt):

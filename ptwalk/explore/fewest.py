@@ -22,7 +22,7 @@ class Failure:
     report: Any
 
 
-class TooFar(Exception):  # noqa: N818 - a result, not an error
+class TooFar(Exception):
     """The search was given up before it was decided."""
 
 

@@ -42,7 +42,7 @@ class Limits:
                 raise LimitError(f"the limit of {one.name} is {value!r}; give a positive number or None")
 
 
-class LimitReached(Exception):  # noqa: N818 - not an error: it ends a search in good order
+class LimitReached(Exception):
     """The search ends here; the text names the limit and how far it came."""
 
 

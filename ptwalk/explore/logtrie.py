@@ -22,7 +22,8 @@ class Node:
     """A CPU after one particular log: its pending operation, or how it ended.
 
     `ending` is None while an operation is pending, else "finished", "stopped" (see `finding`) or "cut" (the limit of
-    operations for one CPU was reached, or it goes round in circles).  `reads` and `writes` are the footprint as bit masks over cells.
+    operations for one CPU was reached, or it goes round in circles).  `reads` and `writes` are the footprint as bit
+    masks over cells.
     """
 
     __slots__ = (

@@ -180,7 +180,7 @@ def _fitting(ahead: list[tuple[str, int]], turn: Turn) -> int | None:
         return kind_fits(count) and ahead[count - 1][1] == turn.line
 
     counts = sorted(range(1, len(ahead) + 1), key=lambda count: (abs(count - turn.count), count))
-    if len(ahead) >= turn.count and (line_fits(turn.count) or not turn.line and kind_fits(turn.count)):
+    if len(ahead) >= turn.count and kind_fits(turn.count):
         return turn.count
     fits: Callable[[int], bool]
     for fits in (line_fits, kind_fits) if turn.line else (kind_fits,):

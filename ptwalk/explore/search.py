@@ -7,6 +7,7 @@ schedules are made minimal, and whatever cuts a search short becomes "incomplete
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -125,10 +126,8 @@ class Search:
 
     def _stateful(self, space: StateSpace, stop_at_first: bool) -> None:
         tally = self.tally
-        try:
+        with suppress(TooFar):
             self.failure = fewest_switches(space, limit=_FIRST_LOOK, tally=tally)
-        except TooFar:
-            pass
         if self.failure is not None:
             self.minimal = True
             if stop_at_first:

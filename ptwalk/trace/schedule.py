@@ -76,7 +76,8 @@ class Schedule:
             match = _RUN.match(word)
             if match is None or match[2] == "0":
                 raise ScheduleError(
-                    f"{word!r} is no turn of a schedule; write CPU x COUNT, such as 0x4 or 0x4:read@12, with blanks between"
+                    f"{word!r} is no turn of a schedule; write CPU x COUNT with blanks between, "
+                    "such as 0x4 or 0x4:read@12"
                 )
             turns.append(Turn(int(match[1]), int(match[2] or 1), match[3] or "", int(match[4] or 0)))
         return cls(tuple(turns))

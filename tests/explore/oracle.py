@@ -6,6 +6,7 @@ Slow and simple on purpose.  It knows programs and operations only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ptwalk.machine.operation import Operation, Violation
@@ -118,7 +119,7 @@ def judge(program: Program, limit: int = 1_500) -> Judgement:
         if one.failed_after is not None:
             judgement.failing_traces.add(one.trace)
             prefix = one.cpus[: one.failed_after]
-            cost = (sum(a != b for a, b in zip(prefix, prefix[1:], strict=False)), len(prefix))
+            cost = (sum(a != b for a, b in pairwise(prefix)), len(prefix))
             judgement.best = min(judgement.best or cost, cost)
         for step in range(len(one.cpus) - 1, -1, -1):
             later = [cpu for cpu in one.choices[step] if cpu > one.cpus[step]]

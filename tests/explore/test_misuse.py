@@ -67,7 +67,16 @@ async def loops_and_swallows() -> None:
         try:
             sum(range(10))
         except Exception:
-            pass
+            continue
+
+
+async def loops_and_swallows_all() -> None:
+    await x.read()
+    while True:
+        try:
+            sum(range(10))
+        except:  # noqa: E722
+            continue
 
 
 async def sleeps() -> None:
@@ -124,7 +133,7 @@ async def refuses_to_close() -> None:
         try:
             await x.read()
         except BaseException:
-            pass
+            continue
 
 
 CASES: list[tuple[Callable[[], Any], str, str]] = [
@@ -136,6 +145,7 @@ CASES: list[tuple[Callable[[], Any], str, str]] = [
     (a_generator, "misuse", "use 'await', not 'yield'"),
     (loops_on_one_line, "misuse", "without an operation"),
     (loops_and_swallows, "misuse", "without an operation"),
+    (loops_and_swallows_all, "misuse", "without an operation"),
     (sleeps, "misuse", "await operations only"),
     (sleeps_longer, "misuse", "await operations only"),
     (raises, "exception", "ValueError: the pmd is gone"),

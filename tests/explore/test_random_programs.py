@@ -7,6 +7,7 @@ order in which the CPUs are listed changes nothing.
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -39,7 +40,7 @@ def _minimal(program: Program) -> tuple[int, int] | None:
     if failure is None:
         return None
     cpus = failure.cpus
-    return sum(one != two for one, two in zip(cpus, cpus[1:], strict=False)), len(cpus)
+    return sum(one != two for one, two in pairwise(cpus)), len(cpus)
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

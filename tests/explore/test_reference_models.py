@@ -89,7 +89,7 @@ MINIMAL = {"R1": (2, 14, 1), "R1r": (3, 15, 1), "R2": (2, 16, 2), "R3a": (2, 16,
 
 
 def _check(row: tuple[str, int, int], counts: tuple[int, int, int | None, int | None]) -> None:
-    variant, entries, walkers = row
+    variant, entries, _ = row
     executions, violations, states, interleavings = counts
     dpor = explore(model(*row), "dpor", stop_at_first=False, count=False)
     assert (dpor.executions, dpor.violations, dpor.blocked) == (executions, violations, 0)
