@@ -19,13 +19,20 @@ def register(verbs: Verbs) -> None:
     parser = verbs.add_parser(
         "matrix",
         help="walker × changer × release: a proof or a counterexample in each cell",
-        description="Tries every walker against everybody who changes page tables, on every release preset. A cell says "
-        "safe (all executions were explored), which oracle found a bug, or - where that kernel has no such changer.",
+        description="Tries every walker against everybody who changes page tables, on every release preset. A cell "
+        "says safe (all executions were explored), which oracle found a bug, or - where that kernel has no such "
+        "changer.",
         epilog="Example: ptwalk matrix --release 6.1 --walker read --walker irqs-off",
     )
-    parser.add_argument("--walker", action="append", metavar="W", help="only this walker (may be given again)")
-    parser.add_argument("--changer", action="append", metavar="C", help="only this changer (may be given again)")
-    parser.add_argument("--release", action="append", metavar="R", help="only this release (may be given again)")
+    parser.add_argument(
+        "--walker", action="append", metavar="W", help="only this walker (may be given again)"
+    )
+    parser.add_argument(
+        "--changer", action="append", metavar="C", help="only this changer (may be given again)"
+    )
+    parser.add_argument(
+        "--release", action="append", metavar="R", help="only this release (may be given again)"
+    )
     parser.add_argument("--arch", default="x86-64", metavar="A", help="x86-64 or arm64")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many processes (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")

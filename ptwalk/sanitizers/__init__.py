@@ -1,7 +1,7 @@
 """The sanitizers room: oracles that judge steps.
 
-A sanitizer sees `trace.observation` values and nothing else: it never sees the machine, the kernel or the explorer.  It is an
-object with
+A sanitizer sees `trace.observation` values and nothing else: never the machine, the kernel or the explorer.  It is
+an object with
 
     name                    one word for reports and lists
     observe(seen)           an `Observation`: a `Report` if this step breaks the sanitizer's rule, else None

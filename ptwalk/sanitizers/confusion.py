@@ -45,5 +45,8 @@ class Confusion:
             f"type confusion: {title}",
             f"CPU{seen.cpu} {seen.text} and so {why}: {frame.name} is a {describe_frame(frame)}",
             rule=RULE,
-            cause="the entry above was tested in one load and followed in another, or not tested for every state it can have",
+            cause=(
+                "the entry above was tested in one load and followed in another, or not tested for every "
+                "state it can have"
+            ),
         )

@@ -50,7 +50,10 @@ class LostDirty:
                 return Report(
                     self.name,
                     "lost dirty bit",
-                    f"a user program wrote to the page in {page.frame.name}, and neither an entry nor the folio is dirty",
+                    (
+                        f"a user program wrote to the page in {page.frame.name}, and neither an entry nor the "
+                        "folio is dirty"
+                    ),
                     RULE,
                     "the entry was taken away by a plain store, or its dirty bit was not handed to the folio",
                     -1,

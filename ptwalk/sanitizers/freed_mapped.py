@@ -31,7 +31,10 @@ class FreedMapped:
                     what,
                     f"at the end an entry still leads to {frame.name}, which was freed",
                     "a page loses its last reference only after the last entry that maps it was cleared",
-                    "a reference was dropped that the mapping needed, or an entry was put back after the page was unmapped",
+                    (
+                        "a reference was dropped that the mapping needed, or an entry was put back after the "
+                        "page was unmapped"
+                    ),
                     -1,
                     (frame,),
                 )

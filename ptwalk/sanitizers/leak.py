@@ -40,7 +40,10 @@ class Leak:
                 return Report(
                     self.name,
                     "leaked page reference",
-                    f"at the end the page in {page.frame.name} has {page.refs} references, and {expected} can be accounted for",
+                    (
+                        f"at the end the page in {page.frame.name} has {page.refs} references, and {expected} "
+                        "can be accounted for"
+                    ),
                     "who takes a reference drops it, also when the second look fails",
                     "a failed re-check, or an early return, kept its reference",
                     -1,

@@ -45,7 +45,10 @@ class LockRules:
                     seen,
                     self.name,
                     "wrong lock order",
-                    f"CPU{seen.cpu} {seen.text} while it holds the {held}; whoever takes both takes the {lock.name} first",
+                    (
+                        f"CPU{seen.cpu} {seen.text} while it holds the {held}; whoever takes both takes the "
+                        f"{lock.name} first"
+                    ),
                     rule="outer to inner: "
                     + ", ".join(ORDER)
                     + "; the PMD table's lock before the PTE table's",

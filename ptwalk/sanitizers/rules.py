@@ -34,7 +34,10 @@ RULE_A = Rule(
 RULE_B = Rule(
     "b",
     "without regard to VMAs only with mmap_lock held for writing",
-    "write-lock the VMAs too (faults run under VMA locks from 6.4 on); and from 6.6 a file's pte table may vanish even then",
+    (
+        "write-lock the VMAs too (faults run under VMA locks from 6.4 on); and from 6.6 a file's "
+        "pte table may vanish even then"
+    ),
 )
 RULE_C = Rule(
     "c",
@@ -43,8 +46,8 @@ RULE_C = Rule(
 )
 RMAP_RULE = (
     "under a reverse-map lock the VMA's tables stay, because whoever frees them must take that lock for writing first"
-    "\n      today: from 6.6 a file's pte table may go under that lock held for reading: compare the pmd again under the"
-    " page-table lock"
+    "\n      today: from 6.6 a file's pte table may go under that lock held for reading:"
+    " compare the pmd again under the page-table lock"
 )
 NO_RULE = (
     f"page tables may be walked only\n      (a) {RULE_A.then};\n      (b) {RULE_B.then};\n      (c) {RULE_C.then}"

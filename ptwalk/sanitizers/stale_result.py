@@ -30,7 +30,10 @@ class StaleResult:
             return None
         if frame.alive:
             happened = f"CPU{seen.cpu} {seen.text}, but {seen.result}: what it writes nobody will read"
-            cause = "the page was pinned after the changer had looked for pins, and the second look missed the cleared pmd"
+            cause = (
+                "the page was pinned after the changer had looked for pins, and the second look missed "
+                "the cleared pmd"
+            )
         else:
             happened = f"CPU{seen.cpu} {seen.text}, which is {describe_frame(frame)}"
             cause = "the result was kept after the lock or the reference that made it true was dropped"

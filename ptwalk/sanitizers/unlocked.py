@@ -1,8 +1,8 @@
 """A mapping changed without the lock that guards it.
 
-Room: sanitizers.  Invariant: in a table that hangs in the tree, software puts in, takes out or changes an entry that maps
-memory only with the lock of that table held.  (Table entries are another matter: free_pgtables clears them with no lock,
-once nobody can find the VMA.)
+Room: sanitizers.  Invariant: in a table that hangs in the tree, software puts in, takes out or changes an entry that
+maps memory only with the lock of that table held.  (Table entries are another matter: free_pgtables clears them with
+no lock, once nobody can find the VMA.)
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from ptwalk.arch import EntryState
 from ptwalk.trace.observation import Observation
 from ptwalk.trace.report import Report, report_on
 
-RULE = "an entry that maps memory is changed only under the lock of its table (or page_table_lock where locks are not split)"
+RULE = (
+    "an entry that maps memory is changed only under the lock of its table (or page_table_lock "
+    "where locks are not split)"
+)
 
 
 class Unlocked:

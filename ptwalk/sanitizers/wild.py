@@ -24,7 +24,10 @@ class Wild:
         if frame is None or frame.state != "wild" or not (frame.pa or self.page_zero):
             return None
         if not frame.pa:
-            happened = f"CPU{seen.cpu} {seen.text}: it followed an empty entry, and an empty entry names physical page 0"
+            happened = (
+                f"CPU{seen.cpu} {seen.text}: it followed an empty entry, and an empty entry names physical "
+                "page 0"
+            )
             cause = "the entry above was cleared between two loads of it: one was tested, the other followed"
         else:
             happened = f"CPU{seen.cpu} {seen.text}: no RAM of this machine is there"

@@ -11,8 +11,8 @@ from ptwalk.scenarios.follow import FOLLOW
 from ptwalk.scenarios.hardware import HARDWARE
 from ptwalk.scenarios.lockless import LOCKLESS
 from ptwalk.scenarios.monitor import MONITOR
-from ptwalk.scenarios.walks import WALKS
 from ptwalk.scenarios.scenario import Scenario
+from ptwalk.scenarios.walks import WALKS
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario

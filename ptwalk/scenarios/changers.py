@@ -176,23 +176,38 @@ CHANGERS = {
     for changer in (
         Changer("munmap", "munmap of the walked page's own VMA; its pte table goes", _munmap),
         Changer("munmap-everything", "munmap of the last VMA: tables of every level go", _munmap_everything),
-        Changer("munmap-neighbour", "munmap of another VMA in the same pte table, which stays", _munmap_neighbour),
-        Changer("munmap-last", "the walked address is in a hole; munmap of the only VMA in its pte table", _munmap_last),
+        Changer(
+            "munmap-neighbour", "munmap of another VMA in the same pte table, which stays", _munmap_neighbour
+        ),
+        Changer(
+            "munmap-last",
+            "the walked address is in a hole; munmap of the only VMA in its pte table",
+            _munmap_last,
+        ),
         Changer("munmap-stack", "munmap below a stack VMA: no downgrade before 6.5", _munmap_below_stack),
         Changer("exit", "the process exits; the walker holds a user reference of its own", _exit, exits=True),
         Changer("collapse-anon", "khugepaged makes a huge page of the walked range", _collapse),
         Changer("retract", "a file collapse removes the pte tables of everybody who maps the file", _retract),
         Changer(
-            "collapse-pte-mapped", "a table whose ptes map a huge page is replaced, for this mm", _collapse_pte_mapped
+            "collapse-pte-mapped",
+            "a table whose ptes map a huge page is replaced, for this mm",
+            _collapse_pte_mapped,
         ),
         Changer("dontneed", "MADV_DONTNEED of the walked page", _dontneed),
-        Changer("reclaim", "MADV_DONTNEED of 2 MiB frees the empty pte table", _reclaim, lambda config: config.pt_reclaim),
+        Changer(
+            "reclaim",
+            "MADV_DONTNEED of 2 MiB frees the empty pte table",
+            _reclaim,
+            lambda config: config.pt_reclaim,
+        ),
         Changer("mremap-ptes", "mremap moves the walked page's pte", _mremap_ptes),
         Changer("mremap-table", "mremap moves the whole pte table to another address", _mremap_table),
         Changer("thp-split", "a huge page is split into small ones", _split),
         Changer("fault", "a page fault installs the first page", _fault),
         Changer("fault-huge", "a page fault installs a huge page", _fault_huge),
-        Changer("user-access", "the program writes to the walked page: hardware sets A and D", _touch, user=True),
+        Changer(
+            "user-access", "the program writes to the walked page: hardware sets A and D", _touch, user=True
+        ),
     )
 }
 """Every changer by name."""

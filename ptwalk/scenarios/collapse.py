@@ -13,13 +13,13 @@ from ptwalk.actors.mremap import mremap
 from ptwalk.kernel.pgtable import is_table, lock_of_table, mm_find_pmd, offset_lockless
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
+from ptwalk.scenarios import walkers
 from ptwalk.scenarios.changers import CHANGER, CHANGERS
-from ptwalk.scenarios.ground import anonymous, file_mapping, span
+from ptwalk.scenarios.ground import file_mapping, span
 from ptwalk.scenarios.monitor import WITHOUT_WILD
 from ptwalk.scenarios.pair import WALKER, pair
 from ptwalk.scenarios.scenario import Never, Scenario, Sometimes
 from ptwalk.scenarios.stage import Stage
-from ptwalk.scenarios import walkers
 from ptwalk.walk.rmap import folio_referenced
 
 if TYPE_CHECKING:
@@ -49,7 +49,13 @@ def _rmap_walk(changer: str, stage: Stage) -> None:
     ground = CHANGERS[changer].lay_out(stage, ())
     tree = ground.file if ground.file is not None else ground.vma.anon_vma if ground.vma is not None else None
     page = ground.page if ground.page is not None else stage.machine.new_frame("file", "page")
-    stage.run(WALKER, folio_referenced, tree, page, 0 if ground.file is not None else ground.vma.pgoff if ground.vma else 0)
+    stage.run(
+        WALKER,
+        folio_referenced,
+        tree,
+        page,
+        0 if ground.file is not None else ground.vma.pgoff if ground.vma else 0,
+    )
 
 
 def _retract_vs_mremap(stage: Stage) -> None:
@@ -134,7 +140,10 @@ COLLAPSE = (
     ),
     Scenario(
         "retract-vs-rmap-now",
-        "a reverse-map walk while retract of 6.6 frees under the same lock for reading: the look back at the pmd saves it",
+        (
+            "a reverse-map walk while retract of 6.6 frees under the same lock for reading: the look "
+            "back at the pmd saves it"
+        ),
         _rmap("retract"),
         Never(),
         release="6.6",

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm
     from ptwalk.machine.frames import Frame
 
-_FOLLOW = "mm/memory.c follow_invalidate_pte, 5.15: its comment asks for VM_IO or VM_PFNMAP, nothing checks it"
+_FOLLOW = (
+    "mm/memory.c follow_invalidate_pte, 5.15: its comment asks for VM_IO or VM_PFNMAP, nothing checks it"
+)
 _LOOKUP = "mm/damon/vaddr.c damon_get_page, 5.15"
 
 
@@ -135,7 +137,10 @@ FOLLOW = (
     ),
     Scenario(
         "dontneed-vs-follow-pte-ordinary",
-        "follow_pte on a mapping that is neither VM_IO nor VM_PFNMAP: no reference, so the page is freed before it is used",
+        (
+            "follow_pte on a mapping that is neither VM_IO nor VM_PFNMAP: no reference, so the page "
+            "is freed before it is used"
+        ),
         lambda stage: _dontneed_vs(follow_and_use_later, stage),
         Sometimes("stale result"),
         release="5.15.0",

@@ -70,13 +70,20 @@ def anonymous(
 
 
 def file_mapping(
-    stage: Stage, threads: Sequence[str], *, populate: bool = True, dirty: bool = False, flags: Sequence[str] = ()
+    stage: Stage,
+    threads: Sequence[str],
+    *,
+    populate: bool = True,
+    dirty: bool = False,
+    flags: Sequence[str] = (),
 ) -> Ground:
     """One shared file mapping of the span of a pte table, one page of it populated, and a far neighbour."""
     mm = stage.mm(threads=threads)
     addr = home(mm)
     mapping = address_space(stage.machine, "the file")
-    vma = mm.map(addr, addr + span(mm), populate=[addr] if populate else (), file=mapping, dirty=dirty, flags=flags)
+    vma = mm.map(
+        addr, addr + span(mm), populate=[addr] if populate else (), file=mapping, dirty=dirty, flags=flags
+    )
     if not populate:
         mm.watch(addr)
         mm.initial_table(addr, "pte")

@@ -155,7 +155,10 @@ LOCKLESS = (
         walkers.irqs_off_walk,
         CHANGERS["munmap"],
         own=True,
-        story="interrupts off on a kernel that flushes by broadcast and frees tables right after the flush: nobody waits",
+        story=(
+            "interrupts off on a kernel that flushes by broadcast and frees tables right after the "
+            "flush: nobody waits"
+        ),
         expect=Sometimes("lifetime", 2),
         axes={"flush": "broadcast", "table_free": "batch"},
         source="why a37259732a7d (6.15) made RCU freeing unconditional on x86",
@@ -184,7 +187,10 @@ LOCKLESS = (
         walkers.rcu_walk,
         CHANGERS["munmap"],
         own=True,
-        story="rcu_read_lock, tables freed by RCU, no memory for the batch: the fallback is an IPI, which RCU does not hold off",
+        story=(
+            "rcu_read_lock, tables freed by RCU, no memory for the batch: the fallback is an IPI, "
+            "which RCU does not hold off"
+        ),
         expect=Sometimes("lifetime", 2),
         axes={"table_free": "rcu", "batch_allocation_fails": True},
         source="mm/mmu_gather.c tlb_remove_table_one, 5.15",
@@ -236,7 +242,10 @@ LOCKLESS = (
         "munmap-vs-damon-v34-not-preemptible",
         damon.damon_va_mkold_v34,
         CHANGERS["munmap"],
-        story="v34 on a kernel without preemption that frees after the flush IPI: the IPI interrupts the walker all the same",
+        story=(
+            "v34 on a kernel without preemption that frees after the flush IPI: the IPI interrupts "
+            "the walker all the same"
+        ),
         expect=Sometimes("lifetime", 2),
         oracles=WITHOUT_WILD,
         release="5.15.0",
@@ -247,7 +256,10 @@ LOCKLESS = (
         "munmap-vs-irqs-off-monitor",
         monitor_irqs_off,
         CHANGERS["munmap"],
-        story="v34 with interrupts off, on x86 with IPI flushes: the monitor's CPU does not run that mm and gets no IPI",
+        story=(
+            "v34 with interrupts off, on x86 with IPI flushes: the monitor's CPU does not run that "
+            "mm and gets no IPI"
+        ),
         expect=Sometimes("lifetime", 2),
         oracles=WITHOUT_WILD,
         release="5.15.0",

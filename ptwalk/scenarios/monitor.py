@@ -195,7 +195,10 @@ MONITOR = (
         "munmap-vs-damon-write-locked-lookup",
         damon.damon_va_mkold_write_locked_lookup,
         CHANGERS["munmap"],
-        story="first repair, mmap_lock for writing dropped once the ptl is held: munmap must take the ptl to zap, and waits",
+        story=(
+            "first repair, mmap_lock for writing dropped once the ptl is held: munmap must take the "
+            "ptl to zap, and waits"
+        ),
         expect=Never(),
         release="5.15.0",
         source=_THREAD,
@@ -204,7 +207,10 @@ MONITOR = (
         "collapse-anon-vs-damon-write-locked-lookup",
         damon.damon_va_mkold_write_locked_lookup,
         CHANGERS["collapse-anon"],
-        story="first repair, mmap_lock dropped once the ptl is held: khugepaged does not wait for the ptl before it cuts",
+        story=(
+            "first repair, mmap_lock dropped once the ptl is held: khugepaged does not wait for the "
+            "ptl before it cuts"
+        ),
         expect=Sometimes("detached", 2),
         release="5.15.0",
         source=_THREAD,
@@ -228,7 +234,15 @@ MONITOR = (
             release="5.15.0",
             source=_MERGED,
         )
-        for changer in ("munmap", "munmap-last", "collapse-anon", "mremap-table", "mremap-ptes", "retract", "thp-split")
+        for changer in (
+            "munmap",
+            "munmap-last",
+            "collapse-anon",
+            "mremap-table",
+            "mremap-ptes",
+            "retract",
+            "thp-split",
+        )
     ),
     pair(
         "user-access-vs-damon-merged",

@@ -13,8 +13,8 @@ from typing import Any
 
 from ptwalk.errors import PtwalkError
 from ptwalk.kernel.config import KernelConfig, preset
-from ptwalk.machine.program import Program
 from ptwalk.machine.observe import Sanitizer
+from ptwalk.machine.program import Program
 from ptwalk.sanitizers import ALL
 from ptwalk.scenarios.stage import Stage
 
@@ -69,7 +69,7 @@ class Scenario:
     lesson: str = ""
 
     def config(self, release: str | None = None, arch: str | None = None, **axes: Any) -> KernelConfig:
-        """The kernel it is built on, with overrides; raises `PtwalkError` for a release or an axis that is not known."""
+        """The kernel it is built on, with overrides; raises `PtwalkError` for an unknown release or axis."""
         chosen = preset(release or self.release, arch or self.arch)
         return chosen.but(**{**self.axes, **axes})
 
@@ -99,14 +99,18 @@ class Scenario:
         config = self.config(release, arch, **axes)
         seats = tuple(order) if order is not None else self.cpus
         if sorted(seats) != sorted(self.cpus):
-            raise ScenarioError(f"{self.name} has the CPUs {', '.join(self.cpus)}; order= must list just these")
+            raise ScenarioError(
+                f"{self.name} has the CPUs {', '.join(self.cpus)}; order= must list just these"
+            )
         name = self.name
         if release is not None and release != self.release:
             name += f"@{release}"
         if arch is not None and arch != self.arch:
             name += f"@{arch}"
         format = self.format if arch in (None, self.arch) else ""
-        stage = Stage(name, config, arch or self.arch, seats, user=self.user, oracles=self.oracles, format=format)
+        stage = Stage(
+            name, config, arch or self.arch, seats, user=self.user, oracles=self.oracles, format=format
+        )
         self.lay_out(stage)
         return stage
 

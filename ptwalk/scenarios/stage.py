@@ -18,7 +18,6 @@ from ptwalk.machine.machine import Machine
 from ptwalk.machine.observe import Sanitizer, at_end, observer
 from ptwalk.machine.operation import Memory
 from ptwalk.machine.program import CpuProgram, Program
-
 from ptwalk.trace.report import Report
 
 FORMATS = {"x86-64": "x86-64-4level", "arm64": "arm64-4k-48"}
@@ -117,5 +116,6 @@ class Stage:
         freed = "after the flush" if config.table_free == "batch" else "by RCU"
         preempt = "" if config.preemptible else ", not preemptible"
         return (
-            f"kernel {config.release}, {self.machine.format.name}, TLB flush by {config.flush}, tables freed {freed}{preempt}"
+            f"kernel {config.release}, {self.machine.format.name}, TLB flush by {config.flush}, tables "
+            f"freed {freed}{preempt}"
         )

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-
 from ptwalk.kernel.vma import find_vma
 from ptwalk.kernel.vma_lock import vma_start_write
 from ptwalk.machine.folio import PutPage, UsePage
@@ -115,12 +114,22 @@ WALKERS = {
     for walker in (
         Walker("ptl-only", "DAMON v34: only the page-table lock", ptl_only),
         Walker("read", "the page walker: mmap_lock for reading, in a VMA", read_walk),
-        Walker("read-peek", "rule (a) to the letter: mmap_lock for reading, in a VMA, ptes read without their lock", read_peek),
+        Walker(
+            "read-peek",
+            "rule (a) to the letter: mmap_lock for reading, in a VMA, ptes read without their lock",
+            read_peek,
+        ),
         Walker("read-hole", "mmap_lock for reading, VMAs ignored", hole_walk),
         Walker("write-peek", "rule (b) to the letter: mmap_lock for writing, VMAs ignored", write_peek),
         Walker("write-vma-peek", "mmap_lock for writing, and the VMA write-locked", write_locked_peek),
-        Walker("write-map-lock", "mmap_lock for writing, VMAs ignored, ptes through pte_offset_map_lock", write_map_lock),
-        Walker("irqs-off", "rule (c) to the letter: interrupts off, own address space", irqs_off_walk, own=True),
+        Walker(
+            "write-map-lock",
+            "mmap_lock for writing, VMAs ignored, ptes through pte_offset_map_lock",
+            write_map_lock,
+        ),
+        Walker(
+            "irqs-off", "rule (c) to the letter: interrupts off, own address space", irqs_off_walk, own=True
+        ),
         Walker("irqs-off-foreign", "interrupts off, another process's address space", irqs_off_walk),
         Walker("rcu", "rcu_read_lock, own address space", rcu_walk, own=True),
         Walker("gup-fast", "GUP-fast: interrupts off, pin, look again", gup, own=True),

@@ -119,7 +119,10 @@ WALKS = (
         "munmap-stack-vs-ignoring-vmas",
         broken.walk_ignoring_vmas,
         CHANGERS["munmap-stack"],
-        story="the same below a stack VMA on 6.1: munmap does not downgrade there, so the walker is kept out by accident",
+        story=(
+            "the same below a stack VMA on 6.1: munmap does not downgrade there, so the walker is "
+            "kept out by accident"
+        ),
         expect=Never(),
         source="246c320a8cfe (5.8-rc7)",
     ),
@@ -136,7 +139,10 @@ WALKS = (
         "munmap-vs-pagemap-hole",
         hole_walk,
         CHANGERS["munmap-everything"],
-        story="walk_page_range of 5.15.0 with a pte_hole callback reads real tables in a hole, while munmap frees a PUD table",
+        story=(
+            "walk_page_range of 5.15.0 with a pte_hole callback reads real tables in a hole, while "
+            "munmap frees a PUD table"
+        ),
         expect=Sometimes("lifetime", 3),
         release="5.15.0",
         source=_HOLE,
@@ -224,7 +230,10 @@ WALKS = (
         "retract-vs-mlw-walker",
         walkers.write_peek,
         CHANGERS["retract"],
-        story="mmap_lock for writing, VMAs ignored, on 6.6: retract takes no lock of this mm, and the pte table vanishes",
+        story=(
+            "mmap_lock for writing, VMAs ignored, on 6.6: retract takes no lock of this mm, and the "
+            "pte table vanishes"
+        ),
         expect=Sometimes("lifetime", 3),
         release="6.6",
         source="1d65b771bc08 (6.6)",

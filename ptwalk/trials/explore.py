@@ -81,5 +81,3 @@ def replay(what: object, schedule: Schedule | str | Sequence[int], **kernel: Any
     names = [cpu.name for cpu in program.cpus]
     report = told(done, names, replay_line(program.name, done.schedule))
     return replace(done, report=report)
-
-

@@ -28,7 +28,7 @@ class MatrixError(PtwalkError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: who walks, who changes, on which kernel, and the verdict (None where the kernel has no such changer)."""
+    """One cell: who walks, who changes, on which kernel, and the verdict (None: that kernel has no such changer)."""
 
     walker: str
     changer: str
@@ -38,7 +38,7 @@ class Cell:
 
     @property
     def outcome(self) -> str:
-        """"safe", "bug", "incomplete", or "none" where the changer does not exist."""
+        """ "safe", "bug", "incomplete", or "none" where the changer does not exist."""
         return "none" if self.verdict is None else self.verdict.outcome
 
     @property
@@ -82,7 +82,9 @@ class Matrix(tuple[Cell, ...]):
             walkers = list(dict.fromkeys(walker for walker, _ in cells))
             changers = list(dict.fromkeys(changer for _, changer in cells))
             rows = [[f"{release} {arch}", *walkers]]
-            rows += [[changer, *(cells.get((walker, changer), "") for walker in walkers)] for changer in changers]
+            rows += [
+                [changer, *(cells.get((walker, changer), "") for walker in walkers)] for changer in changers
+            ]
             widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
             tables.append(
                 "\n".join(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from ptwalk.errors import PtwalkError
 from ptwalk.explore.limits import Limits
+from ptwalk.machine.entries import EntryOperation
+from ptwalk.machine.operation import Operation
 from ptwalk.scenarios import CHANGERS, Scenario, pair
 from ptwalk.scenarios.ground import anonymous
 from ptwalk.scenarios.pair import WALKER
@@ -32,7 +35,7 @@ class Row(dict[str, Verdict]):
 
     @property
     def outcome(self) -> str:
-        """"bug" if there is one, else "incomplete" if a limit was hit, else "safe"."""
+        """ "bug" if there is one, else "incomplete" if a limit was hit, else "safe"."""
         outcomes = {verdict.outcome for verdict in self.values()}
         return next(word for word in ("bug", "incomplete", "safe") if word in outcomes or word == "safe")
 
@@ -72,8 +75,8 @@ def check_walker(
     """Tries a walker of your own while page tables change under it.
 
     `walker` is `async def walk(mm, addr)`; `mm` is the address space and `addr` an address in it.  `against` is a
-    changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result is a `Row` of verdicts, one for each
-    changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
+    changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result is a `Row` of verdicts, one for
+    each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
     address space (as GUP-fast does), else another process's (as a monitor does).
 
     Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an await, raises, keeps a lock,
@@ -81,7 +84,7 @@ def check_walker(
     """
     check_shape(walker)
     names = _changers(against)
-    check_alone(walker, release, arch, axes)
+    remarks = check_alone(walker, release, arch, axes)
     row = Row()
     for name in names:
         scenario = own_scenario(walker, name, release, arch=arch, own=own, **axes)
@@ -89,7 +92,8 @@ def check_walker(
             if isinstance(against, str) and against != "all":
                 raise NotAWalker(f"kernel {release} on {arch} has no {name!r}: try a newer release")
             continue
-        row[name] = explore(scenario, engine, limit=limit)
+        verdict = explore(scenario, engine, limit=limit)
+        row[name] = replace(verdict, assumptions=(*verdict.assumptions, *remarks))
     return row[against] if isinstance(against, str) and against != "all" else row
 
 
@@ -106,7 +110,9 @@ def _changers(against: str | Iterable[str]) -> list[str]:
     names = list(CHANGERS) if against == "all" else [against] if isinstance(against, str) else list(against)
     for name in names:
         if name not in CHANGERS:
-            raise NotAWalker(f"nobody called {name!r} changes page tables here; there are all, {', '.join(CHANGERS)}")
+            raise NotAWalker(
+                f"nobody called {name!r} changes page tables here; there are all, {', '.join(CHANGERS)}"
+            )
     return names
 
 
@@ -114,15 +120,18 @@ def check_shape(walker: object) -> None:
     """Raises `NotAWalker` unless `walker` is an async function of an address space and an address."""
     if inspect.iscoroutine(walker):
         walker.close()
-        raise NotAWalker("you handed in a walk that was started already; hand in the function, without (mm, addr)")
+        raise NotAWalker(
+            "you handed in a walk that was started already; hand in the function, without (mm, addr)"
+        )
     if not callable(walker):
         raise NotAWalker(f"a walker is a function, async def walk(mm, addr); this is {type(walker).__name__}")
     name = getattr(walker, "__name__", "the walker")
     if inspect.isasyncgenfunction(walker):
         raise NotAWalker(f"{name} has a yield in it; a walker awaits its steps and returns its result")
-    called = walker if inspect.isfunction(walker) or inspect.ismethod(walker) else getattr(walker, "__call__", walker)
-    if not inspect.iscoroutinefunction(called) and not inspect.iscoroutinefunction(getattr(walker, "func", None)):
-        raise NotAWalker(f"{name} is not async: begin it with 'async def {name}(mm, addr)' and await each step in it")
+    if not _is_async(walker):
+        raise NotAWalker(
+            f"{name} is not async: begin it with 'async def {name}(mm, addr)' and await each step in it"
+        )
     try:
         inspect.signature(walker).bind("mm", 0)
     except TypeError:
@@ -132,25 +141,54 @@ def check_shape(walker: object) -> None:
         ) from None
 
 
-def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> None:
-    """Runs the walker once with nobody else there; raises `NotAWalker` with what it does wrong."""
+def _is_async(walker: Any) -> bool:
+    # A function or method; a functools.partial of one; an object that is called like one.
+    inner = getattr(walker, "func", walker)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)
+
+
+IDLE = (
+    "the walker touched no page-table entry when it ran alone at a mapped address: this "
+    "verdict says nothing about it"
+)
+
+
+def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> tuple[str, ...]:
+    """Runs the walker once with nobody else there; raises `NotAWalker` with what it does wrong.
+
+    Returns what a verdict on this walker must say besides: `(IDLE,)` if it touches no page table, else nothing.
+    """
     name = getattr(walker, "__name__", "the walker")
+    touched = _Touched()
 
     def lay_out(stage: Stage) -> None:
         ground = anonymous(stage, (WALKER,))
         stage.run(WALKER, walker, ground.mm, ground.addr)
 
-    alone = Scenario(f"{name} alone", "", lay_out, Never(), cpus=(WALKER,), release=release, arch=arch, axes=axes)
-    verdict = explore(alone, limit=Limits(depth=2_000))
+    alone = Scenario(
+        f"{name} alone", "", lay_out, Never(), cpus=(WALKER,), release=release, arch=arch, axes=axes
+    )
+    program = alone.build()
+    verdict = explore(replace(program, observers=(*program.observers, touched)), limit=Limits(depth=2_000))
     if verdict.outcome == "safe":
-        return
+        return () if touched.any else (IDLE,)
     if verdict.outcome == "incomplete":
         raise NotAWalker(f"{name} does not come to an end, even with nobody else there: {verdict.limit}")
     report = verdict.report
     if isinstance(report, Finding):
-        words = report.text.removeprefix(f"CPU 0 ({name}) ").removeprefix(f"CPU 0 ({name}): ")
-        raise NotAWalker(f"{name} {words}" if not words.startswith(name) else words)
+        words = report.text
+        for prefix in (f"CPU 0 ({name}): ", f"CPU 0 ({name}) ", "livelock: "):
+            words = words.removeprefix(prefix)
+        raise NotAWalker(f"{name}: {words}")
     raise NotAWalker(
         f"{name} breaks a rule even with nobody else there: {getattr(report, 'title', report)}."
         f" {getattr(report, 'happened', '')}"
     )
+
+
+class _Touched:
+    # An observer that notes whether any entry was touched; it looks at the operation only, never at memory.
+    any = False
+
+    def __call__(self, before: Any, cpu: int, operation: Operation, result: Any, after: Any) -> None:
+        self.any = self.any or isinstance(operation, EntryOperation)

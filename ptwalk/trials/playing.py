@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptwalk.explore.limits import Limits
+from ptwalk.explore.search import Search
 from ptwalk.kernel.kernel import Kernel
 from ptwalk.kernel.vma import Vma
 from ptwalk.machine.program import Program
@@ -19,9 +20,10 @@ from ptwalk.trace.playing import verdict_json
 from ptwalk.trace.schedule import Schedule
 from ptwalk.trace.timeline import Timeline
 from ptwalk.trace.verdict import Verdict
-from ptwalk.trials.explore import explore
+from ptwalk.trials.explore import explore, replay
 from ptwalk.trials.subject import _said, program_of, scenario_named
 
+_LISTED = 2_000  # executions of each sort that can be browsed
 _LIMIT = 20_000  # executions that "prove it safe" looks at before it says "incomplete"
 
 
@@ -79,6 +81,21 @@ def _described(value: Any) -> str | None:
     return None
 
 
+def _executions(program: Program) -> dict[bool, list[tuple[int, ...]]]:
+    """The failing and the safe executions of a program, the first ones if there are very many."""
+    found: dict[bool, list[tuple[int, ...]]] = {True: [], False: []}
+
+    def completed(cpus: list[int], report: Any) -> None:
+        kept = found[report is not None]
+        if len(kept) < _LISTED:
+            kept.append(tuple(cpus))
+
+    search = Search(program, "dpor", limits=Limits(executions=_LIMIT))
+    search.completed = completed
+    search.run(stop_at_first=False, count=False)
+    return found
+
+
 def play(what: object, schedule: Schedule | str | None = None, **kernel: Any) -> tuple[Timeline, PlaySession]:
     """The run to open with, and the session that plays all others.
 
@@ -94,7 +111,17 @@ def play(what: object, schedule: Schedule | str | None = None, **kernel: Any) ->
     def prove() -> Verdict:
         return explore(searched, stop_at_first=False, limit=Limits(executions=_LIMIT), **kernel)
 
-    session = PlaySession(subject, find=find, prove=prove)
+    listed: dict[bool, list[tuple[int, ...]]] = {}
+
+    def executions(failing: bool) -> list[tuple[int, ...]]:
+        if not listed:
+            listed.update(_executions(program_of(searched, **kernel)))
+        return listed[failing]
+
+    def resolve(schedule: Schedule) -> Schedule:
+        return replay(searched, schedule, **kernel).schedule
+
+    session = PlaySession(subject, find=find, prove=prove, executions=executions, resolve=resolve)
     if schedule is not None:
         line = str(schedule)
         return session.run(session.parse(line)), session

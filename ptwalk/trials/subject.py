@@ -38,7 +38,9 @@ def program_of(what: object, **overrides: Any) -> Program:
     """
     if isinstance(what, Program):
         if overrides:
-            raise UnknownSubject(f"a program is built already; {', '.join(overrides)} can be said of a scenario only")
+            raise UnknownSubject(
+                f"a program is built already; {', '.join(overrides)} can be said of a scenario only"
+            )
         return what
     if isinstance(what, str):
         name, _, kernel = what.partition("@")
@@ -50,7 +52,9 @@ def program_of(what: object, **overrides: Any) -> Program:
             f"{getattr(what, '__name__', what)!r} is a function, not a scenario; to try a walker of yours, use"
             " ptwalk.check_walker(walker, against='munmap')"
         )
-    raise UnknownSubject(f"{type(what).__name__} is no scenario: give a scenario's name, a Scenario or a Program")
+    raise UnknownSubject(
+        f"{type(what).__name__} is no scenario: give a scenario's name, a Scenario or a Program"
+    )
 
 
 def _said(kernel: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def walker_in(text: str) -> Any:
     if not name:
         if len(walkers) == 1:
             return next(iter(walkers.values()))
-        raise NotAWalker(f"say which function: {path.name}:FUNCTION; it has {', '.join(walkers) or 'no async function'}")
+        raise NotAWalker(
+            f"say which function: {path.name}:FUNCTION; it has {', '.join(walkers) or 'no async function'}"
+        )
     found = getattr(module, name, None)
     if found is None:
         near = difflib.get_close_matches(name, list(vars(module)), n=1)
@@ -43,19 +45,30 @@ def walker_in(text: str) -> Any:
 
 def _run(path: Path) -> Any:
     if not path.is_file():
-        raise NotAWalker(f"there is no file {path}; give the path of a Python file, then a colon and the function's name")
+        raise NotAWalker(
+            f"there is no file {path}; give the path of a Python file, then a colon and the function's name"
+        )
     name = f"_walker_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise NotAWalker(f"{path} cannot be read as a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise NotAWalker(f"{path.name}, line {error.lineno}: {error.msg}") from None
     except Exception as error:
-        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if Path(entry.filename) == path]
+        lines = [
+            entry.lineno
+            for entry in traceback.extract_tb(error.__traceback__)
+            if Path(entry.filename) == path
+        ]
         where = f", line {lines[-1]}" if lines else ""
-        raise NotAWalker(f"{path.name}{where}: running the file raised {type(error).__name__}: {error}") from None
+        raise NotAWalker(
+            f"{path.name}{where}: running the file raised {type(error).__name__}: {error}"
+        ) from None
+    finally:
+        sys.path.pop(0)
     return module
