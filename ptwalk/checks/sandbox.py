@@ -57,6 +57,8 @@ _CLONE3 = 435
 # tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal; ptrace, process_vm_readv, process_vm_writev; unshare,
 # setns, mount, umount2, bpf, perf_event_open; io_uring_setup, which opens sockets by another door; and what Landlock
 # lets through: chmod, fchmod, fchmodat, fchmodat2, chown, fchown, lchown, fchownat, setxattr.
+_X86_RIGHTS = (90, 91, 268, 452, 92, 93, 94, 260, 188)
+_ARM_RIGHTS = (52, 53, 452, 55, 54, 5)
 _NUMBERS = {
     "x86_64": _Numbers(
         audit=0xC000_003E,
@@ -65,8 +67,7 @@ _NUMBERS = {
         kill=62,
         tgkill=234,
         forks=(57, 58),
-        never=(200, 129, 297, 424, 101, 310, 311, 272, 308, 165, 166, 321, 298, 425)
-        + (90, 91, 268, 452, 92, 93, 94, 260, 188),
+        never=(200, 129, 297, 424, 101, 310, 311, 272, 308, 165, 166, 321, 298, 425, *_X86_RIGHTS),
     ),
     "aarch64": _Numbers(
         audit=0xC000_00B7,
@@ -75,7 +76,7 @@ _NUMBERS = {
         kill=129,
         tgkill=131,
         forks=(),
-        never=(130, 138, 240, 424, 117, 270, 271, 97, 268, 40, 39, 280, 241, 425) + (52, 53, 452, 55, 54, 5),
+        never=(130, 138, 240, 424, 117, 270, 271, 97, 268, 40, 39, 280, 241, 425, *_ARM_RIGHTS),
     ),
 }
 

@@ -62,7 +62,7 @@ def check(name: str, answer: object = None, *, seed: int | None = None) -> Passe
     printed = _Printed()
     try:
         with redirect_stdout(printed):
-            compared = _limited(exercise, answer, chosen)
+            compared = compare(exercise, answer, chosen)
     except NotYet as not_yet:
         record.record(exercise.name, tries=before.tries + 1)
         raise NotYet(not_yet.observed, exercise.name, not_yet.parts) from None
@@ -72,7 +72,8 @@ def check(name: str, answer: object = None, *, seed: int | None = None) -> Passe
     return Passed(f"✓ {exercise.name} passed: {exercise.title}", f"{compared}\nWhy it works: {exercise.why}")
 
 
-def _limited(exercise: Exercise, answer: object, seed: int) -> str:
+def compare(exercise: Exercise, answer: object, seed: int) -> str:
+    """Hold an answer against its exercise, within its time: what was compared, or raise `NotYet`. Records nothing."""
     try:
         with time_limit(exercise.seconds):
             return exercise.check(answer, seed)

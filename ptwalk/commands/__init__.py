@@ -6,5 +6,19 @@ It prints its answer to stdout and raises a `PtwalkError` for bad input. What ta
 `run`, so that `ptwalk --help` stays quick.
 """
 
-MODULES: tuple[str, ...] = ("walk", "maps", "decode", "explore", "replay", "matrix", "scenarios")
+MODULES: tuple[str, ...] = (
+    "walk",
+    "maps",
+    "decode",
+    "explore",
+    "replay",
+    "matrix",
+    "scenarios",
+    "check",
+    "watch",
+    "progress",
+    "reset",
+    "grade",
+    "doctor",
+)
 """The modules, in the order in which --help lists their verbs."""
