@@ -52,10 +52,13 @@ async def collapse_file(
     *,
     target: Mm | None = None,
     huge: Frame | None = None,
+    cache: Frame | None = None,
 ) -> None:
     """Collapses 2 MiB of a file: unmaps each of its small `pages` (in file order from `pgoff`), then cuts the tables.
 
     With `target`, as MADV_COLLAPSE by that mm: only its table goes, and `huge` is mapped there at once.
+
+    `cache`: see `retract_page_tables`.
 
     *Locking*: i_mmap_rwsem for reading around each unmapping; see `retract_page_tables`.
     *Source*: mm/khugepaged.c collapse_file, 6.1; recorded in 6.1.176.
@@ -63,19 +66,30 @@ async def collapse_file(
     for number, page in enumerate(pages):
         await try_to_unmap(mapping, page, pgoff + number * kernel.machine.format.page_size)
         await PutPage(page)  # the page cache holds the huge page instead
-    await retract_page_tables(kernel, mapping, pgoff, target=target, huge=huge)
+    await retract_page_tables(kernel, mapping, pgoff, target=target, huge=huge, cache=cache)
 
 
 async def retract_page_tables(
-    kernel: Kernel, mapping: RmapTree, pgoff: int, *, target: Mm | None = None, huge: Frame | None = None
+    kernel: Kernel,
+    mapping: RmapTree,
+    pgoff: int,
+    *,
+    target: Mm | None = None,
+    huge: Frame | None = None,
+    cache: Frame | None = None,
 ) -> None:
     """Removes the pte table of every mapping (or of the `target` mm's) of 2 MiB of a file at offset `pgoff`.
+
+    `cache` is the huge page that the page cache holds by now: its lock is held meanwhile, which keeps out
+    `collapse_pte_mapped_thp` of the same range.
 
     *Locking*: 5.15 to 6.5: i_mmap_rwsem and, by trylock, each mm's mmap_lock for writing.  From 6.6: i_mmap_rwsem
     for reading, the PMD table's and the pte table's locks, and no lock of the target mm at all.
     *May see*: any walker of any process that maps the file.
     *Source*: mm/khugepaged.c retract_page_tables, 5.15.0, 5.15.85, 6.6.9, 7.1; recorded in 6.1.176.
     """
+    if cache is not None:
+        await folio_lock(cache.folio)
     deferred = "deferred" in kernel.config.retract
     await (down_read(mapping.rwsem) if deferred else down_write(mapping.rwsem))
     for vma in await RmapVmas(mapping):
@@ -93,6 +107,8 @@ async def retract_page_tables(
         else:
             await retract_under_mmap_write(vma.mm, pmd, addr, huge)
     await (up_read(mapping.rwsem) if deferred else up_write(mapping.rwsem))
+    if cache is not None:
+        await folio_unlock(cache.folio)
 
 
 async def set_huge_pmd(mm: Mm, pmd: EntryPointer, huge: Frame) -> None:

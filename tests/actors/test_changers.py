@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ptwalk.actors.collapse_file import collapse_file, retract_page_tables
+from ptwalk.actors.collapse_file import collapse_file, collapse_pte_mapped_thp, retract_page_tables
 from ptwalk.actors.exit import exit_mm
 from ptwalk.actors.fault import page_fault
 from ptwalk.actors.khugepaged import collapse_huge_page
@@ -163,4 +163,16 @@ def test_a_stack_that_grows_into_a_range_being_unmapped(
     mm.map(setup.end, setup.end + 0x1000, populate=[setup.end], flags=["VM_GROWSDOWN"])
     mm.watch(fresh)
     found = setup.run(lambda race: stack_fault(mm, fresh), lambda race: munmap(mm, setup.start, setup.end))
+    assert found.outcome == outcome
+
+
+@pytest.mark.parametrize(("locked", "outcome"), [(True, "safe"), (False, "bug")])
+def test_the_page_lock_keeps_two_collapses_apart(race: Any, locked: bool, outcome: str) -> None:
+    """From 6.6 on both cut the table under the page-table locks; the huge page's lock lets only one of them begin."""
+    setup = race("6.6", file=True)
+    huge = setup.kernel.machine.new_frame("huge", "page")
+    found = setup.run(
+        lambda race: collapse_pte_mapped_thp(race.mm, race.addr, huge),
+        lambda race: retract_page_tables(race.kernel, race.file, 0, cache=huge if locked else None),
+    )
     assert found.outcome == outcome
