@@ -18,7 +18,7 @@ from ptwalk.machine.machine import Machine
 from ptwalk.machine.operation import Operation, Violation
 from ptwalk.machine.program import Program
 from ptwalk.machine.recorder_order import Order
-from ptwalk.machine.recorder_report import report_json
+from ptwalk.machine.recorder_report import report_json, said_by
 from ptwalk.machine.recorder_stack import Describe, LocalReader, frames_of, source_of
 from ptwalk.machine.recorder_state import MachineState, PlainState
 from ptwalk.machine.recorder_words import words_of
@@ -185,11 +185,10 @@ class Recorder:
         footprint: Any,
     ) -> None:
         self._grow()
-        if found is None and all(
-            self._pending[c] is None or p.daemon for c, p in enumerate(self._program.cpus)
-        ):
-            found = self._program.at_end(self.memory) if self._program.at_end is not None else None
-        deadlock = found is None and not self.runnable() and self._waiting()
+        over = found is None and not self.runnable()
+        if over and not self._waiting() and self._program.at_end is not None:
+            found = self._program.at_end(self.memory)
+        deadlock = over and self._waiting()
         if found is not None:
             self._stopped.add(cpu)
         self._show_cpus(range(len(self._pending)) if found or deadlock else self._affected(cpu))
@@ -211,7 +210,7 @@ class Recorder:
     def _first_line(self, found: Any) -> str:
         if found is None:
             return "No CPU can go on: a deadlock."
-        title = str(getattr(found, "title", ""))
+        title = said_by(found, "title")
         return f"{title[:1].upper()}{title[1:]}." if title else str(found).split("\n", 1)[0]
 
     def _waiting(self) -> bool:

@@ -29,13 +29,12 @@ def report_json(
             "text": "Every CPU waits for another one.",
             "word": "deadlock",
         }
-    title = str(getattr(found, "title", "") or str(found).split("\n", 1)[0])
+    title = said_by(found, "title") or str(found).split("\n", 1)[0]
     out |= {"kind": title, "title": title[:1].upper() + title[1:]}
     out["word"] = title.split()[0]
-    if rule := getattr(found, "rule", ""):
-        out["rule"] = str(rule)
-    if cause := getattr(found, "cause", ""):
-        out["cause"] = str(cause)
+    for name in ("rule", "cause"):
+        if text := said_by(found, name):
+            out[name] = text
     frame = _frame(found, operation, number)
     if frame is not None:
         out["frame"] = frame
@@ -43,12 +42,18 @@ def report_json(
         out["where"] = f"{number(operation.pointer.frame)}.{operation.pointer.index}"
     elif isinstance(operation, LockOperation) and operation.lock.frame is not None:
         out["where"] = f"{number(operation.lock.frame)}.lock"
-    happened = str(getattr(found, "happened", "") or "")
+    happened = said_by(found, "happened")
     story, other = _story(timeline, frame, cpu)
     out["text"] = " ".join(part.rstrip(".") + "." for part in (happened, story) if part)
     if other is not None:
         out["other"] = other
     return out
+
+
+def said_by(found: Any, name: str) -> str:
+    """A field of a report, "" if what was found is a plain sentence or has no such field."""
+    value = getattr(found, name, "")
+    return value if isinstance(value, str) else ""
 
 
 def _frame(found: Any, operation: Operation, number: Callable[[Frame], int]) -> int | None:

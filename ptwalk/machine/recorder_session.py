@@ -18,8 +18,10 @@ from ptwalk.trace.verdict import Verdict
 Search = Callable[[], Verdict]
 """The fewest-switches search over all executions, or the full count."""
 
-Executions = Callable[[bool], Sequence[Schedule]]
-"""All failing (True) or all safe (False) executions, in a fixed order."""
+Executions = Callable[[bool], Sequence[Sequence[int]]]
+"""All failing (True) or all safe (False) executions as the CPU of each step, in a fixed order."""
+
+Resolve = Callable[[Schedule], Schedule]
 
 
 class NotOffered(PtwalkError):
@@ -31,7 +33,7 @@ class PlaySession:
 
     `find` gives the verdict with the shortest failing schedule, `prove` the one with all counts (default: the
     same), `executions` the lists to browse; without them those buttons say that they are not offered here.
-    Both verdicts are asked for once and kept.
+    `resolve` follows a pasted schedule in the code as it is now. Both verdicts are asked for once and kept.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class PlaySession:
         find: Search | None = None,
         prove: Search | None = None,
         executions: Executions | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self.subject = subject
         self._find = find
         self._prove = prove or find
         self._executions = executions
+        self._resolve = resolve
         self._verdicts: dict[str, Verdict] = {}
         self._lists: dict[bool, list[tuple[int, ...]]] = {}
         self._live: Recorder | None = None
@@ -87,7 +91,8 @@ class PlaySession:
         words = line.split()
         if words and not words[0][0].isdigit():
             words = words[1:]
-        return tuple(Schedule.parse(" ".join(words)).cpus())
+        schedule = Schedule.parse(" ".join(words))
+        return tuple((self._resolve(schedule) if self._resolve is not None else schedule).cpus())
 
     def find_failing(self) -> Answer:
         """The shortest failing schedule, or the proof that there is none."""
@@ -106,10 +111,11 @@ class PlaySession:
         if self._executions is None:
             raise NotOffered("executions cannot be browsed here: this stepper was made without their list")
         if failing not in self._lists:
-            self._lists[failing] = [tuple(schedule.cpus()) for schedule in self._executions(failing)]
+            self._lists[failing] = [tuple(one) for one in self._executions(failing)]
         found = self._lists[failing]
         here = tuple(choices)
-        at = found.index(here) + way if here in found else (0 if way > 0 else len(found) - 1)
+        now = next((i for i, one in enumerate(found) if one[: len(here)] == here and here), None)
+        at = now + way if now is not None else (0 if way > 0 else len(found) - 1)
         if not 0 <= at < len(found):
             return Answer()
         word = "failing" if failing else "safe"

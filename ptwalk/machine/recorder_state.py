@@ -106,7 +106,8 @@ class MachineState:
         """Put the whole state."""
         for frame in self._machine.frames():
             self._frame(writer, frame)
-            for index in sorted({*frame.contents, *frame.entry_cells}):
+            # Only what the tables hold: which empty entries have cells depends on the runs before.
+            for index in sorted(frame.contents):
                 self._entry(writer, frame, index)
         self._held_locks(writer)
 
