@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ptwalk.trace.report import Report
 from ptwalk.trace.schedule import Schedule
 
 Outcome = Literal["bug", "safe", "incomplete"]
@@ -161,14 +162,17 @@ class Verdict:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Verdict:
-        """The verdict written by `to_json`; a report of another room stays the dictionary it was written as."""
+        """The verdict written by `to_json`; a report of a kind not known here stays a dictionary."""
         fields = {name: value[name] for name in cls.__slots__ if name in value}
         if fields.get("schedule") is not None:
             fields["schedule"] = Schedule.from_json(fields["schedule"])
         fields["assumptions"] = tuple(fields.get("assumptions", ()))
         report = fields.get("report")
-        if isinstance(report, dict) and report.get("type") == "finding":
+        kind = report.get("type") if isinstance(report, dict) else None
+        if kind == "finding":
             fields["report"] = Finding.from_json(report)
+        elif kind == "report":
+            fields["report"] = Report.from_json(report)
         return cls(**fields)
 
 
