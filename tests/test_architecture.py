@@ -31,6 +31,8 @@ ROOMS: dict[str, set[str]] = {
     "walk": {"kernel", "machine", "trace", "arch", "errors"},
     "actors": {"walk", "kernel", "machine", "trace", "arch", "errors"},
     "scenarios": {"actors", "walk", "kernel", "sanitizers", "machine", "trace", "arch", "errors"},
+    "recordings": {"trace", "arch", "errors"},
+    "conformance": {"recordings", "actors", "walk", "kernel", "machine", "trace", "arch", "errors"},
     "trials": {"scenarios", "actors", "walk", "kernel", "explore", "sanitizers", "machine", "trace", "arch", "errors"},
     "checks": {"trials", "scenarios", "actors", "walk", "kernel", "capture", "explore", "sanitizers"}
     | {"machine", "trace", "arch", "errors"},

@@ -75,6 +75,10 @@ def beside(what: str | os.PathLike[str] | Recording, *, release: str | None = No
             steps[pair.recorded.step] = {**steps[pair.recorded.step], "reason": pair.difference.reason}
         elif pair.simulated is not None and pair.difference is not None:
             extra[str(pair.simulated.step + 1)] = pair.difference.reason
+    compared = {pair.recorded.step for pair in comparison.pairs if pair.recorded is not None}
+    for number, step in enumerate(steps):
+        if number not in compared:
+            steps[number] = {**step, "reason": "the same again: equal steps in a row are compared as one"}
     return laid.with_compare(
         {**(laid.compare or {}), "steps": steps, "pairs": [list(pair) for pair in pairs], "extra": extra}
     )

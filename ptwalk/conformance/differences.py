@@ -263,7 +263,7 @@ DIFFERENCES: tuple[Difference, ...] = (
 MERGED: tuple[Merged, ...] = (
     Merged(
         "gather_begin",
-        (r"mmu_gather:begin(?:\(fullmm\))?", "tlb_flush_pending:inc"),
+        (r"mmu_gather:begin(?:\(fullmm\)|)", "tlb_flush_pending:inc"),
         "tlb_gather_mmu; the counter is the one thing in it that others can see",
     ),
     Merged(
