@@ -168,10 +168,9 @@ class Verdict:
             fields["schedule"] = Schedule.from_json(fields["schedule"])
         fields["assumptions"] = tuple(fields.get("assumptions", ()))
         report = fields.get("report")
-        kind = report.get("type") if isinstance(report, dict) else None
-        if kind == "finding":
+        if isinstance(report, dict) and report.get("type") == "finding":
             fields["report"] = Finding.from_json(report)
-        elif kind == "report":
+        elif isinstance(report, dict) and report.get("type") == "report":
             fields["report"] = Report.from_json(report)
         return cls(**fields)
 
