@@ -5,6 +5,7 @@ Room: scenarios.
 
 from __future__ import annotations
 
+from ptwalk.scenarios.changes import CHANGES
 from ptwalk.scenarios.collapse import COLLAPSE
 from ptwalk.scenarios.damage import DAMAGE
 from ptwalk.scenarios.follow import FOLLOW
@@ -16,6 +17,6 @@ from ptwalk.scenarios.walks import WALKS
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for scenario in (*MONITOR, *WALKS, *LOCKLESS, *COLLAPSE, *HARDWARE, *FOLLOW, *DAMAGE)
+    for scenario in (*MONITOR, *WALKS, *LOCKLESS, *COLLAPSE, *HARDWARE, *CHANGES, *FOLLOW, *DAMAGE)
 }
 """Every scenario that ships, by name."""

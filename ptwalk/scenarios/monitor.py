@@ -263,6 +263,15 @@ MONITOR = (
         source=_ATOMIC,
     ),
     pair(
+        "user-access-vs-damon-now",
+        damon.damon_va_mkold,
+        CHANGERS["user-access"],
+        story="DAMON of 6.6, whose kernel tests and clears the accessed bit in one step",
+        expect=Never(),
+        release="6.6",
+        source=_ATOMIC,
+    ),
+    pair(
         "reclaim-vs-damon-merged",
         damon.damon_va_mkold,
         CHANGERS["reclaim"],
