@@ -243,7 +243,9 @@ class WatchStep(Operation):
 
     def text(self) -> str:
         """Such as "waits for the readers of rcu"."""
-        return f"looks who reads {self.name}" if self.seen is None else f"waits for {self.seen} in {self.name}"
+        return (
+            f"looks who reads {self.name}" if self.seen is None else f"waits for {self.seen} in {self.name}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
