@@ -28,22 +28,23 @@ class NothingBeside(PtwalkError):
     """The operation of a recording is not modelled, so there is no simulated run to lay beside it."""
 
 
-def beside(what: str | os.PathLike[str] | Recording, *, release: str | None = None) -> Timeline:
+def beside(what: str | os.PathLike[str] | Recording, *, release: str | None = None, **axes: Any) -> Timeline:
     """The simulated run of a recording's operation, alone on CPU 0, and beside it what Linux did.
 
-    `what` is a recording, the name of one that ships, or a file; `release` the preset to simulate. In the timeline's
+    `what` is a recording, the name of one that ships, or a file; `release` the preset to simulate, changed
+    by `axes`. In the timeline's
     `compare`, `pairs` are (simulated step counted from 1, recorded step counted from 0); a simulated step that stands
     for several has several pairs. A recorded step without a partner has its `reason`; `extra` has those of the
     simulated steps that Linux does not have. Raises `NothingBeside` for an operation that is not modelled.
     """
     recording = what if isinstance(what, Recording) else open_recording(what)
-    comparison = compare(recording, release=release)
+    comparison = compare(recording, release=release, **axes)
     operation = operation_of(recording.operation)
     if not isinstance(operation, Modelled):
         raise NothingBeside(
             f"{recording.name} has no simulated run: {operation.reason}; open the recording by itself"
         )
-    layout = lay_out(recording, comparison.preset)
+    layout = lay_out(recording, comparison.preset, **axes)
     projection = Projection(layout)
 
     def word(cpu: int, step: Operation, result: Hashable) -> str:

@@ -122,11 +122,13 @@ def compare(
     *,
     release: str | None = None,
     differences: Sequence[Difference] = DIFFERENCES,
+    **axes: Any,
 ) -> Comparison:
     """Runs the operation of a recording in the simulator and lays the two runs side by side.
 
     `what` is a recording, the name of one that ships, or a file. `release` is the preset to simulate; without it the
-    newest that is not newer than the recorded kernel. Raises `PtwalkError` for a recording that cannot be read or
+    newest that is not newer than the recorded kernel; `axes` change it (`table_free="rcu"`: as a guest with paravirtual
+    flush frees its tables). Raises `PtwalkError` for a recording that cannot be read or
     whose setup cannot be laid out; an operation or a word that is not known is told in the result.
     """
     recording = what if isinstance(what, Recording) else open_recording(what)
@@ -136,7 +138,7 @@ def compare(
     operation = operation_of(recording.operation)
     if not isinstance(operation, Modelled):
         return Comparison(recording.name, recording.kernel, preset, "", (), operation.reason, unknown)
-    simulated = run_alone(recording.name, lay_out(recording, preset), operation).words
+    simulated = run_alone(recording.name, lay_out(recording, preset, **axes), operation).words
     pairs = match(recording.operation, recorded, simulated, differences)
     return Comparison(recording.name, recording.kernel, preset, operation.by, pairs, "", unknown)
 

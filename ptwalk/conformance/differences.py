@@ -22,7 +22,8 @@ class Difference:
     often. `word` is that step as a pattern; `after` and `before` are patterns for its neighbours in the same run
     (of a moved step: in the simulated run), `within` says that it stood in a loop. `through`, for a stretch, is the
     pattern of the last word that belongs to it ("" is up to the end), and `among` of the words in it that may be
-    missing. `operations` limits it to some.
+    missing. `operations` limits it to some; `foreign` says that no recording that ships needs it, but those of other
+    kernels do.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Difference:
     through: str | None = None
     among: str = ".*"
     operations: str = ".*"
+    foreign: bool = False
 
     def covers(self, side: str, said: Sequence[Spoken], place: int) -> bool:
         """Whether the step at `place` of one run is one of these, or the first of a stretch of them."""
@@ -227,6 +229,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         " model has no LRU lists, its page goes with the last reference that the code drops",
         after=r"page\[\d+\]:ref-1",
         operations=r"collapse_(?!tmpfs)\w+",
+    ),
+    Difference(
+        "grace period",
+        "moved",
+        rf"{TABLE}:free\(rcu\)",
+        "RCU frees a table when its grace period ends, in whatever task runs then; the model, alone, does it at the end."
+        " Not in these recordings: a kernel that frees tables by RCU shows it",
+        foreign=True,
     ),
     Difference(
         "one page at a time",

@@ -11,7 +11,7 @@ from typing import Any
 
 from ptwalk.arch import EntryState, Release
 from ptwalk.errors import PtwalkError
-from ptwalk.kernel.config import PRESETS
+from ptwalk.kernel.config import PRESETS, KernelConfig, preset
 from ptwalk.kernel.kernel import Kernel
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.rmap import RmapTree, address_space
@@ -85,24 +85,26 @@ def preset_for(kernel: str) -> str:
     return next((name for name in reversed(known) if Release.parse(name) <= wanted), known[0])
 
 
-def lay_out(recording: Recording, release: str) -> Layout:
+def lay_out(recording: Recording, release: str, **axes: Any) -> Layout:
     """Builds what `setup` describes on a fresh kernel; raises `BadSetup` if something is missing there.
 
-    The operation runs on CPU 0; where the recording had a second CPU, a thread of the process is in user mode there.
+    `axes` change the preset, such as `table_free="rcu"`. The operation runs on CPU 0; where the recording had a second
+    CPU, a thread of the process is in user mode there.
     """
+    config = preset(release).but(**axes)
     try:
-        return _lay_out(recording, release)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return _lay_out(recording, config)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise BadSetup(
             f"the setup of {recording.name!r} cannot be laid out ({type(error).__name__}: {error}); record it again"
         ) from None
 
 
-def _lay_out(recording: Recording, release: str) -> Layout:
+def _lay_out(recording: Recording, config: KernelConfig) -> Layout:
     setup = recording.setup
     cpus = 2 if setup.get("cpus_online", 1) > 1 else 1
     five = any(name.removeprefix("B.").startswith("p4d[") for name in setup["entries_at_begin"])
-    kernel = Kernel(release, f"x86-64-{5 if five else 4}level", cpus=cpus, user=range(1, cpus))
+    kernel = Kernel(config, f"x86-64-{5 if five else 4}level", cpus=cpus, user=range(1, cpus))
     machine = kernel.machine
     machine.cpus[0].store = (
         *(machine.new_frame("", "free", PRIVATE) for _ in range(_STORE)),

@@ -240,6 +240,8 @@ class Projection:
         if isinstance(operation, GatherBegin):
             whole = "(fullmm)" if operation.fullmm else ""
             return (f"mmu_gather:begin{whole}", f"{self._prefix(operation.mm)}tlb_flush_pending:inc")
+        if kind == "detach" and self.layout.kernel.config.vma_tree == "rbtree":
+            return ("vma:detach",)
         if kind in _PLAIN:
             mm = operation.mm if isinstance(operation, MmOperation) else self.layout.mm
             return tuple(self._prefix(mm) + word for word in _PLAIN[kind]) if result is not False else ()

@@ -37,6 +37,7 @@ _KNOWN = re.compile(
 )
 _LOOP = re.compile(r"(<[^>]*>)?loop\*(\d+)\{(.*)\}")
 _REFERENCE = re.compile(r"(.*:ref )(\d+)->(\d+)")
+_TASK = re.compile(r"^<[^>]*>")
 _REMARK = re.compile(r"\((?:IF at the next event|inferred)\)")
 
 
@@ -60,6 +61,8 @@ def canonical(word: str) -> str:
     if counted:
         up = int(counted[3]) > int(counted[2])
         return f"{counted[1].rstrip()}{'+' if up else '-'}1"
+    if word.endswith(":free(rcu)"):  # a callback runs in whatever task the interrupt finds
+        return _TASK.sub("", word)
     return _REMARK.sub("", word) if word.startswith("irq:") else word
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from ptwalk.errors import PtwalkError
 from ptwalk.recordings.recording import Recording, from_compact, load
 
+_KINDS = {"kernel": str, "op": str, "what": str, "setup": dict, "events": list, "normalized": list}
+
 
 class BrokenRecording(PtwalkError):
     """A file is no recording, or a part of one that is needed is missing or damaged."""
@@ -47,6 +49,11 @@ def read_recording(data: Any, name: str = "") -> Recording:
     ]
     if missing:
         raise BrokenRecording(f"this recording has no {', '.join(map(repr, missing))}; record it again")
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(data.get(key, kind()), kind)]
+    if wrong:
+        raise BrokenRecording(
+            f"in this recording {', '.join(map(repr, wrong))} is not what it should be; record it again"
+        )
     name = name or str(data.get("op", "a recording"))
     from ptwalk.recordings.compact import compact  # late: it is a program too, run as a module
 

@@ -51,8 +51,9 @@ class Step:
 class Recording:
     """One operation of a real kernel.
 
-    `name` is its file name in the collection, `operation` what was done in one word, `what` the same in words, `kernel` the exact release,
-    `setup` the layout of tables and entries before and after (addresses as hexadecimal text).
+    `name` is its file name in the collection, `operation` what was done in one word, `what` the same in words,
+    `kernel` the exact release, `setup` the layout of tables and entries before and after (addresses as hexadecimal
+    text).
     `without_lock_breaks` are the words of the same run without voluntary lock breaks; equal to `words` if
     there was none.
     """

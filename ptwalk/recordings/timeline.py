@@ -11,6 +11,7 @@ import re
 from typing import TypeAlias
 
 from ptwalk.arch import EntryState, Format, format_named
+from ptwalk.recordings.opening import BrokenRecording
 from ptwalk.recordings.recording import Recording, Step, load
 from ptwalk.trace.event import Said
 from ptwalk.trace.recording import TimelineWriter
@@ -29,8 +30,14 @@ _ENTRY = re.compile(r"^(?:B\.|dst\.)?(pgd|p4d|pud|pmd|pte)\[\d+\]:(.+)$")
 
 
 def timeline(name: str | Recording) -> Timeline:
-    """The timeline of a recording, by its name or itself."""
-    return _Reader(load(name) if isinstance(name, str) else name).read()
+    """The timeline of a recording, by its name or itself; raises `BrokenRecording` if its setup cannot be drawn."""
+    recording = load(name) if isinstance(name, str) else name
+    try:
+        return _Reader(recording).read()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise BrokenRecording(
+            f"the recording {recording.name!r} cannot be drawn ({type(error).__name__}: {error}); record it again"
+        ) from None
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ptwalk.conformance import compare
+from ptwalk.conformance import DIFFERENCES, compare
 from ptwalk.conformance.__main__ import main
 from ptwalk.conformance.layout import BadSetup, lay_out, preset_for
 from ptwalk.conformance.vocabulary import canonical, spoken
@@ -72,6 +72,29 @@ def test_other_presets_differ_where_they_should() -> None:
     assert "mmap_lock:downgrade" in [pair.word for pair in late.unexplained]
     deferred = compare("collapse_tmpfs", release="6.6")
     assert "pte-table[0]:free(rcu)" in [pair.word for pair in deferred.unexplained]
+
+
+def test_tables_freed_by_rcu() -> None:
+    """Where RCU frees the tables, some other task is seen doing it, at some other time."""
+    data = as_recorded("munmap_tables")
+    words = [word for word in data["normalized"] if not word.endswith("free(direct)")]
+    words += [f"<ksoftirqd/0>pte-table[{n}]:free(rcu)" for n in (0, 1)]
+    words[-2], words[-3] = words[-3], words[-2]
+    data["normalized"] = words
+    assert not compare(read_recording(data)).agrees
+    found = compare(read_recording(data), table_free="rcu")
+    assert found.agrees, str(found)
+    assert {pair.difference.name for pair in found.meant if pair.difference} <= {"lock break", "grace period"}
+    assert {entry.name for entry in DIFFERENCES if entry.foreign} == {"grace period"}
+
+
+def test_five_levels() -> None:
+    """A recording with P4D entries is laid out in a five-level address space."""
+    data = as_recorded("mincore")
+    data["setup"]["entries_at_begin"]["p4d[0x600000000000]"] = data["setup"]["entries_at_begin"][
+        "pgd[0x600000000000]"
+    ]
+    assert {"p4d[0]:read"} == {pair.word for pair in compare(read_recording(data)).unexplained}
 
 
 def test_unknown_words_are_told() -> None:
