@@ -23,6 +23,7 @@ from ptwalk.sanitizers.lifetime import Lifetime
 from ptwalk.sanitizers.lock_rules import LockRules
 from ptwalk.sanitizers.stale_result import StaleResult
 from ptwalk.sanitizers.stale_tlb import StaleTlb
+from ptwalk.sanitizers.stray import Stray
 from ptwalk.sanitizers.unlocked import Unlocked
 from ptwalk.sanitizers.wild import Wild
 
@@ -37,6 +38,7 @@ ALL = (
     StaleResult(),
     LockRules(),
     FreedMapped(),
+    Stray(),
     Leak(),
 )
 """The oracles of a scenario that names none: every rule that needs a race, or the end of a run, to be broken."""
@@ -54,6 +56,7 @@ __all__ = [
     "LostDirty",
     "StaleResult",
     "StaleTlb",
+    "Stray",
     "Unlocked",
     "Wild",
 ]

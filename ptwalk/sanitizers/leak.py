@@ -34,9 +34,9 @@ class Leak:
                     (frame,),
                 )
         for page in end.pages:
-            # The page cache keeps a reference of its own on a file's page.
+            # The page cache keeps a reference of its own on a file's page; a page handed out again is another's.
             expected = page.entries + (page.frame.kind == "file")
-            if page.frame.state == "page" and page.refs > expected and page.refs > page.mapcount:
+            if page.frame.state == "page" and page.frame.generation == 1 and page.refs > expected:
                 return Report(
                     self.name,
                     "leaked page reference",

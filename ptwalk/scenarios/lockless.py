@@ -200,9 +200,10 @@ LOCKLESS = (
         walkers.gup,
         CHANGERS["munmap"],
         own=True,
-        story="GUP-fast where the batch cannot be allocated: the fallback IPI goes to every CPU and waits",
+        story="GUP-fast on arm64 where the batch cannot be allocated: the fallback IPI goes to every CPU and waits",
         expect=Never(),
-        axes={"table_free": "rcu", "batch_allocation_fails": True},
+        arch="arm64",
+        axes={"batch_allocation_fails": True},
         source="mm/mmu_gather.c tlb_remove_table_one, 5.15",
     ),
     pair(
@@ -337,9 +338,24 @@ LOCKLESS = (
         own=True,
         story="GUP-fast that looks again at pmd and pte, on arm64: one of the two sees the other",
         expect=Never(),
+        release="5.15.0",
+        arch="arm64",
+        axes={"gup_recheck": "pmd and pte"},
+        source=_RECHECK,
+    ),
+    pair(
+        "collapse-anon-vs-gup-pte-only-synced",
+        gup_pte_only,
+        CHANGERS["collapse-anon"],
+        own=True,
+        story=(
+            "the short re-check on arm64, with the IPI that collapse sends to every CPU since: that "
+            "alone is enough too"
+        ),
+        expect=Never(),
         release="5.15.85",
         arch="arm64",
-        source=_RECHECK,
+        source=_SYNC,
     ),
     pair(
         "collapse-anon-vs-gup-pte-only-x86",

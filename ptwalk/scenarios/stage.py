@@ -97,7 +97,8 @@ class Stage:
         judges = [oracle for oracle in oracles if hasattr(oracle, "at_end")]
 
         def last_check(memory: Memory) -> Report | None:
-            end = at_end(machine, memory, roots)
+            strays = tuple(addr for mm in self.kernel.mms for addr in stray_mappings(mm, memory))
+            end = replace(at_end(machine, memory, roots), strays=strays)
             for judge in judges:
                 report: Report | None = judge.at_end(end)
                 if report is not None:
@@ -119,3 +120,26 @@ class Stage:
             f"kernel {config.release}, {self.machine.format.name}, TLB flush by {config.flush}, tables "
             f"freed {freed}{preempt}"
         )
+
+
+def stray_mappings(mm: Mm, memory: Memory) -> list[int]:
+    """Addresses that an address space maps in one memory vector outside of its attached VMAs."""
+    machine, cells = mm.machine, [*memory, *mm.machine.cells.initial[len(memory) :]]
+    vmas, levels = cells[mm.vma_set], mm.format.levels
+    found: list[int] = []
+    tables = [(mm.pgd, 0, 0)]
+    while tables:
+        table, depth, base = tables.pop()
+        level = levels[depth]
+        for index in sorted({*table.contents, *table.entry_cells}):
+            cell = table.entry_cells.get(index)
+            raw = table.contents[index] if cell is None else cells[cell]
+            addr = base + (index << level.shift)
+            child = machine.child(raw, level)
+            if child is not None and depth + 1 < len(levels):
+                tables.append((child, depth + 1, addr))
+            elif child is None and machine.format.decode(raw, level).linux_present:
+                size = level.size
+                if not any(start <= addr and addr + size <= end for start, end in vmas):
+                    found.append(addr)
+    return sorted(found)

@@ -153,3 +153,4 @@ class EndOfRun:
     mapped: frozenset[int] = frozenset()  # frames that some leaf entry in the tree maps
     dirty_mapped: frozenset[int] = frozenset()  # those of them that some entry calls dirty
     pages: tuple[PageSeen, ...] = ()
+    strays: tuple[int, ...] = ()  # first addresses of mappings that no VMA covers

@@ -1,0 +1,167 @@
+"""Each protocol is broken in turn (a lock, a second look, a flush, a wait is dropped), and a scenario must notice.
+
+The table is the test: what is broken, how, and which scenario that was safe finds a bug then.  Scenarios are broken by a
+choice of the kernel's config where there is one, else by putting something else in the place of one function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ptwalk.actors import collapse_file, exit, khugepaged, madvise, mremap, munmap
+from ptwalk.kernel import fault, memory, mmu_gather, pgtable
+from ptwalk.machine import rcu
+from ptwalk.machine.entries import EntryPointer
+from ptwalk.machine.frames import free_frame
+from ptwalk.scenarios import SCENARIOS, Never
+from ptwalk.trials.explore import explore
+from ptwalk.walk import damon, gup_fast, rmap
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+async def no_step(*arguments: object, **words: object) -> None:
+    """Stands for an operation that is left out."""
+
+
+async def always(*arguments: object, **words: object) -> bool:
+    """Stands for a test that is left out: it says yes."""
+    return True
+
+
+def without(module: Any, *names: str, instead: Any = no_step) -> Patch:
+    """Leave functions out of one module."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in names:
+            monkeypatch.setattr(module, name, instead)
+
+    return patch
+
+
+async def free_at_once(machine: Any, *frames: Any) -> None:
+    """Stands for call_rcu."""
+    for frame in frames:
+        await free_frame(machine, frame)
+
+
+def read_then_clear(self: EntryPointer, *, unlinks: Any = None) -> Any:
+    """Stands for the atomic exchange: a load, then a store of zero."""
+
+    async def two_steps() -> Any:
+        entry = await self.read()
+        await self.clear(unlinks=unlinks)
+        return entry
+
+    return two_steps()
+
+
+async def free_pgtables_of_everything(tlb: Any, vmas: Any, floor: int, ceiling: int) -> None:
+    """Stands for free_pgtables: floor and ceiling are forgotten."""
+    for vma in vmas:
+        await memory.free_pgd_range(tlb, vma.start, vma.end, 0, 0)
+
+
+async def cut_without_flush(mm: Any, pmd: EntryPointer, addr: int, *, unlinks: Any = None) -> Any:
+    """Stands for pmdp_collapse_flush."""
+    return await pmd.get_and_clear(unlinks=unlinks)
+
+
+async def first_vma(mm: Any, start: int) -> Any:
+    """Stands for hugepage_vma_revalidate: the VMA as it was at the start, attached or not."""
+    return next(vma for vma in mm._initial if start in vma)
+
+
+class BlindPageCount(khugepaged.PageCount):
+    """Stands for the look at a page's references: it never sees a pin."""
+
+    def execute(self, memory: Any, cpu: int) -> Any:
+        return 0, 0
+
+
+async def nobody_left(mm: Any) -> int:
+    """Stands for the count of users: it says that the last one is gone."""
+    return 0
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One way to break a protocol, and who must notice."""
+
+    broken: str
+    noticed_by: str
+    patch: Patch = lambda monkeypatch: None
+    axes: Mapping[str, Any] = field(default_factory=dict)
+
+
+MUTATIONS = (
+    # --- a lock is dropped ---
+    Mutation("the walker takes no mmap_lock", "munmap-vs-damon-merged", without(damon, "mmap_read_lock", "mmap_read_unlock")),
+    Mutation("munmap does not detach the VMA", "munmap-vs-read-walk", without(munmap, "DetachVmas")),
+    Mutation("khugepaged takes no mmap_lock for writing", "collapse-anon-vs-damon-merged",
+             without(khugepaged, "mmap_write_lock", "mmap_write_unlock")),
+    Mutation("khugepaged takes no anon_vma lock", "collapse-anon-vs-rmap", without(khugepaged, "down_write", "up_write")),
+    Mutation("retract of 5.15 takes no mmap_lock", "retract-vs-mlw-walker-then",
+             lambda m: (without(collapse_file, "mmap_write_trylock", instead=always)(m), without(collapse_file, "mmap_write_unlock")(m))),
+    Mutation("retract of 5.15 takes no i_mmap_rwsem", "retract-vs-rmap", without(collapse_file, "down_write", "up_write")),
+    Mutation("collapse_pte_mapped_thp takes no i_mmap_rwsem", "collapse-pte-mapped-vs-rmap-fixed",
+             without(collapse_file, "down_write", "up_write")),
+    Mutation("retract of 6.6 takes no page-table locks", "retract-vs-mkold-after-recheck",
+             lambda m: (without(collapse_file, "spin_lock", "spin_unlock", "pmd_lock")(m))),
+    Mutation("free_pgtables takes no reverse-map lock", "munmap-vs-rmap", without(memory, "down_write", "up_write")),
+    Mutation("the reverse-map walk takes no lock", "munmap-vs-rmap", without(rmap, "down_read", "up_read")),
+    Mutation("munmap does not write-lock the VMA", "munmap-vs-vma-lock-walk", without(munmap, "vma_start_write")),
+    Mutation("interrupts stay on in GUP-fast", "munmap-vs-gup", without(gup_fast, "local_irq_save", "local_irq_restore")),
+    Mutation("pte_offset_map_lock without RCU", "retract-vs-mlw-map-lock", without(pgtable, "rcu_read_lock", "rcu_read_unlock")),
+    Mutation("no user reference on the mm", "exit-vs-damon-v34", without(exit, "MmPut", instead=nobody_left)),
+    Mutation("mmap_lock for reading is enough for ptdump", "munmap-vs-ptdump-fixed", axes={"novma_walk_lock": "read"}),
+    # --- a second look is dropped ---
+    Mutation("pte_offset_map_lock does not look at the pmd again", "retract-vs-mlw-map-lock", axes={"pte_offset_map": "unchecked"}),
+    Mutation("the same, against MADV_DONTNEED", "reclaim-vs-read-walk", axes={"pte_offset_map": "unchecked"}),
+    Mutation("GUP-fast looks only at the pte again", "collapse-anon-vs-gup", axes={"gup_recheck": "pte"}),
+    Mutation("GUP-fast does not look again", "dontneed-vs-gup",
+             lambda m: m.setattr(EntryPointer, "reread", lambda self, chain, last: always())),
+    Mutation("the reverse-map walk does not look at the pmd again", "retract-vs-rmap-now", axes={"rmap_recheck": False}),
+    Mutation("mremap does not look again under the lock", "retract-vs-mremap-fixed", axes={"move_pmd_recheck": False}),
+    Mutation("khugepaged does not look for the VMA again", "collapse-anon-vs-munmap",
+             without(khugepaged, "hugepage_vma_revalidate", instead=first_vma)),
+    Mutation("khugepaged does not look for pins", "collapse-anon-vs-gup", without(khugepaged, "PageCount", instead=BlindPageCount)),
+    Mutation("the fault does not look at the pte again", "fault-vs-fault", without(fault, "none", instead=lambda entry: True)),
+    Mutation("holes are walked", "munmap-vs-pagemap-hole-fixed", axes={"hole_walk": "descends"}),
+    Mutation("floor and ceiling are forgotten", "munmap-neighbour-vs-damon-v34",
+             without(munmap, "free_pgtables", instead=free_pgtables_of_everything)),
+    # --- a flush is dropped ---
+    Mutation("munmap does not flush", "munmap-vs-program", without(mmu_gather, "flush_tlb_mm_range")),
+    Mutation("munmap does not flush: no IPI waits for GUP-fast", "munmap-vs-gup", without(mmu_gather, "flush_tlb_mm_range")),
+    Mutation("khugepaged does not flush", "collapse-anon-vs-program", without(khugepaged, "pmdp_collapse_flush", instead=cut_without_flush)),
+    Mutation("mremap does not flush", "mremap-vs-reclaim", without(mremap, "flush_tlb_mm_range")),
+    Mutation("reclaim does not flush", "mremap-vs-reclaim", without(rmap, "flush_tlb_mm_range")),
+    Mutation("a nested gather forgets the freed tables", "munmap-vs-nested-gather-fixed", axes={"nested_flush": "forgets freed tables"}),
+    # --- a wait is dropped ---
+    Mutation("tables are freed without a grace period", "munmap-vs-gup-broadcast", without(mmu_gather, "call_rcu", instead=free_at_once)),
+    Mutation("a grace period waits for nobody", "munmap-vs-gup-broadcast", without(rcu, "synchronize_rcu")),
+    Mutation("the batch fallback sends no IPI", "munmap-vs-gup-batch-fails", without(mmu_gather, "tlb_remove_table_sync_one")),
+    Mutation("retract sends no IPI before it frees", "retract-vs-gup-synced", without(collapse_file, "tlb_remove_table_sync_one")),
+    Mutation("retract of 6.6 frees at once", "retract-vs-mlw-map-lock", without(collapse_file, "call_rcu", instead=free_at_once)),
+    # --- one atomic step becomes two, or a duty is forgotten ---
+    Mutation("zapping reads and clears in two steps", "munmap-file-vs-program",
+             lambda m: m.setattr(EntryPointer, "get_and_clear", read_then_clear)),
+    Mutation("zapping does not hand the dirty bit on", "munmap-file-vs-program", without(memory, "MarkDirty")),
+    Mutation("the accessed bit is cleared by load and store", "user-access-vs-damon-now", axes={"clear_young": "load and store"}),
+    Mutation("MADV_DONTNEED holds no lock", "munmap-vs-dontneed", without(madvise, "mmap_read_lock", "mmap_read_unlock")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=[f"{m.broken} ({m.noticed_by})" for m in MUTATIONS])
+def test_a_broken_protocol_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scenario is safe as it is, and fails when the protocol is broken."""
+    scenario = SCENARIOS[mutation.noticed_by]
+    assert isinstance(scenario.expect, Never)
+    mutation.patch(monkeypatch)
+    verdict = explore(scenario, **mutation.axes)
+    assert verdict.outcome == "bug", f"{mutation.noticed_by} does not notice that {mutation.broken}"
+    assert getattr(verdict.report, "sanitizer", "") or verdict.report.kind == "deadlock", verdict.text()
