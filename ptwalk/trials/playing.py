@@ -61,8 +61,7 @@ def _facts_of(kernel: Kernel) -> Facts:
         for mm in kernel.mms:
             now = memory[mm.vma_set] if 0 <= mm.vma_set < len(memory) else ()
             for vma in mm._initial:
-                size = (vma.end - vma.start) >> 10
-                shown[f"VMA …{vma.start & 0xFFFFFFFF:x}, {size} KiB"] = (
+                shown[f"VMA …{vma.start & 0xFFFFFF:06x}"] = (
                     "attached" if vma.key in now else "detached"
                 )
         return shown

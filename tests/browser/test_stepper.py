@@ -235,11 +235,14 @@ def test_memory_after_a_thousand_steps(browser: Browser, record_property: Any) -
     """A thousand redraws leave no more nodes behind than one, and taking the widget away leaves none."""
     page = open_stepper(browser)
     session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
 
     def measure() -> tuple[int, int]:
         session.send("HeapProfiler.collectGarbage")
-        heap = int(page.evaluate("performance.memory ? performance.memory.usedJSHeapSize : 0"))
-        return heap, int(session.send("Memory.getDOMCounters")["nodes"])
+        metrics = {
+            one["name"]: int(one["value"]) for one in session.send("Performance.getMetrics")["metrics"]
+        }
+        return metrics["JSHeapUsedSize"], metrics["Nodes"]
 
     page.evaluate("for (let i = 0; i < 60; i++) app.player.go(i % 18, true)")
     before = measure()
@@ -267,4 +270,51 @@ def test_a_long_run_still_scrubs(browser: Browser) -> None:
         assert f"Step {step} of 2000" in page.inner_text(".say")
     assert page.locator(".tl svg g.pill").count() < 400
     assert "folded" in page.inner_text(".fold")
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_linux_lies_beside_the_model(browser: Browser) -> None:
+    """A recorded run under the simulated one: a pill where they meet, a count and a reason where Linux did more."""
+    from ptwalk.conformance import beside
+
+    run = beside("munmap_tables")
+    page = open_stepper(browser, timeline=run.dumps())
+    go(page, 18)
+    assert page.locator(".pill.rec").count() > 30
+    assert page.inner_text(".lin").startswith("Linux here:")
+    page.evaluate("app.player.act('sheet:table')")
+    table = page.inner_text("table.run")
+    assert "Recorded run of Linux" in table and "recorded steps the model leaves out" in table
+    page.evaluate("app.player.act('close')")
+    assert violations(page) == []
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_two_address_spaces_share_a_table(browser: Browser) -> None:
+    """Each table says whose it is; the shared one is drawn once, with an arrow from both."""
+    from ptwalk.trace.recording import TimelineWriter
+    from ptwalk.trace.snapshot import Frame, Slot
+    from ptwalk.trace.timeline import Header
+
+    levels = tuple({"name": name, "shift": shift, "bits": 9} for name, shift in (("pmd", 21), ("pte", 12)))
+    roots = ({"name": "A", "frame": 1}, {"name": "B", "frame": 2})
+    writer = TimelineWriter(
+        Header("shared", ({"name": "CPU 0"},), levels=levels, roots=roots, marks="P RW US A PS")
+    )  # type: ignore[arg-type]
+    writer.put(
+        Frame(1, level="pmd"),
+        Frame(2, level="pmd"),
+        Frame(3, level="pte"),
+        Frame(4, kind="page", size=1 << 21),
+    )
+    writer.put(Slot(1, 0, 3, "P RW US A"), Slot(2, 5, 3, "P US A"), Slot(2, 9, 4, "P RW US A PS", leaf=True))
+    writer.begin()
+    writer.put(Slot(2, 5, word="none"))
+    writer.step(0, "clear", "pmd=0", [("clear", {"entry": "2.5"})])
+    page = open_stepper(browser, timeline=writer.timeline().dumps())
+    assert "shared by A, B" in page.inner_text('[data-frame="3"]')
+    assert page.inner_text('[data-frame="2"]').endswith("B")
+    assert page.locator(".ar .tr").count() == 3
+    go(page, 1)
+    assert page.locator(".ar .tr").count() == 2
     assert page.errors == []  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ const { h, textOf } = await load("dom");
 const { actionOf } = await load("keys");
 const { questionFor, switchesIn } = await load("modes");
 const { TreeSession, KernelSession } = await load("session");
-const { extras } = await load("compare");
+const { extras, recordedAt } = await load("compare");
 
 const catalogue = JSON.parse(readFileSync(`${web}/catalogue.en.json`, "utf8"));
 const race = () => new Run(unpackTimeline(JSON.parse(readFileSync(process.env.PTWALK_RACE, "utf8"))));
@@ -197,23 +197,25 @@ test("a kernel that does not answer is given up, one that does is heard", async 
   await assert.rejects(session.ask({ ask: "find", choices: [] }), /dead/);
 });
 
-test("recorded steps without a partner are counted where they fell", () => {
+test("recorded steps without a partner are counted where they fell, and told with their reason", () => {
   const run = race();
+  const steps = [{ word: "a" }, { word: "b" }, { word: "c" }, { word: "d", reason: "not modelled" }];
   run.compare = {
     name: "Linux",
     pairs: [
       [4, 0],
       [6, 2],
     ],
-    steps: [{ word: "a" }, { word: "b" }, { word: "c" }, { word: "d" }],
+    steps,
+    extra: { 5: "the model does more" },
   };
-  assert.deepEqual(
-    [...extras(run)],
-    [
-      [4, ["b"]],
-      [6, ["d"]],
-    ],
-  );
+  const found = [...extras(run)];
+  assert.deepEqual(found, [
+    [4, ["b"]],
+    [6, ["d (not modelled)"]],
+  ]);
+  assert.equal(recordedAt(run, 4), "a");
+  assert.equal(recordedAt(run, 5), "the model does more");
 });
 
 test("pictures are plain values", () => {

@@ -2,14 +2,15 @@
 // The matching itself arrives in the timeline; here it is only placed.
 
 import { h } from "./dom.js";
+import { clipped } from "./svgtext.js";
 
-/** What the recording did at a step, as a line of text, or "". @param {any} run @param {number} n */
+/** What the recording did at a step, as a line of text; why it did nothing, if that is known; else "". */
 export function recordedAt(run, n) {
   if (!run.compare) return "";
-  const pair = run.compare.pairs.find(([step]) => step === n);
-  if (!pair) return "";
-  const item = run.compare.steps[pair[1]];
-  return [item.word, item.function, item.line].filter(Boolean).join(" · ");
+  const found = run.compare.pairs.filter(([step]) => step === n).map(([, item]) => run.compare.steps[item]);
+  if (!found.length) return (run.compare.extra || {})[n] || "";
+  const words = found.map((item) => item.word).join(", ");
+  return [words, found[0].function, found[0].line].filter(Boolean).join(" · ");
 }
 
 /** The recorded steps that have no partner, by the simulated step they follow (0: before the first). */
@@ -20,7 +21,7 @@ export function extras(run) {
   let after = 0;
   steps.forEach((item, i) => {
     if (partner.has(i)) after = partner.get(i);
-    else found.set(after, [...(found.get(after) || []), item.word]);
+    else found.set(after, [...(found.get(after) || []), item.reason ? `${item.word} (${item.reason})` : item.word]);
   });
   return found;
 }
@@ -30,19 +31,22 @@ export function comparedRow(ctx, g) {
   const { pairs, steps } = ctx.run.compare;
   const y = g.y.cmp;
   const out = [];
-  for (const [step, item] of pairs) {
-    if (step > ctx.run.length) continue;
+  const bySteps = new Map();
+  for (const [step, item] of pairs)
+    if (step <= ctx.run.length) bySteps.set(step, [...(bySteps.get(step) || []), steps[item]]);
+  for (const [step, items] of bySteps) {
     const x = g.l(step) + 1;
     const w = Math.max(g.w(step) - 2, 1);
-    const word = steps[item].label || steps[item].word;
+    const label =
+      items.length > 1 ? `${items[0].label || items[0].word} +${items.length - 1}` : items[0].label || items[0].word;
     const name = step === ctx.n ? "now" : step < ctx.n ? "past" : "future";
     out.push(
       h(
         "g",
         { class: `pill rec ${name}`, "data-step": step },
-        h("title", null, steps[item].word),
+        h("title", null, items.map((item) => item.word).join(", ")),
         h("rect", { x, y, width: w, height: 18, rx: 2 }),
-        word.length * 5.9 + 8 <= w ? h("text", { x: x + w / 2, y: y + 13, "text-anchor": "middle" }, word) : null,
+        w > 6 ? h("text", { x: x + w / 2, y: y + 13, "text-anchor": "middle" }, clipped(label, w) || null) : null,
       ),
     );
   }

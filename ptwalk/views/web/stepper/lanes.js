@@ -171,7 +171,11 @@ function goView(ctx, cpu) {
   const next = nextOf(ctx.state, cpu);
   const op = next ? next.label || next.op : "";
   const blocked = status === "blocked";
-  const text = blocked ? words.ui("blocked", { lock: blockedText(ctx, cpu) }) : words.ui("cpu_step", { op });
+  const text = blocked
+    ? words.ui((ctx.state.get(`c${cpu}.blocked`) || {}).lock === undefined ? "waiting" : "blocked", {
+        lock: blockedText(ctx, cpu),
+      })
+    : words.ui("cpu_step", { op });
   return h(
     "span",
     { class: "gos" },

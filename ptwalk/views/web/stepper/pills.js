@@ -19,7 +19,10 @@ function pill(ctx, g, from, to) {
     : fatal
       ? `✕ ${step.label}`
       : step.label;
-  const text = (many ? fitting(word, w) : clipped(word, w)) || (many && fitting(`× ${to - from + 1}`, w)) || (fatal && w > 14 ? "✕" : "");
+  const text =
+    (many ? fitting(word, w) : clipped(word, w)) ||
+    (many && fitting(`× ${to - from + 1}`, w)) ||
+    (fatal && w > 14 ? "✕" : "");
   return h(
     "g",
     { class: name, "data-step": here ? ctx.n : to },

@@ -47,11 +47,16 @@ function pointsAtWhole(ctx, cpu, frame, index) {
 function bitsOf(ctx, level, marks) {
   const all = ctx.layout.marks[level] || [];
   const set = new Set((marks || "").split(" "));
+  const crowded = all.length > 7; // then only the bits that are on: dots would push them out of the box
   return h(
     "span",
     { class: "bits" },
     all.map((m) =>
-      set.has(m) ? h("span", null, m) : h("span", { class: "o", "aria-hidden": "true" }, "·".repeat(m.length)),
+      set.has(m)
+        ? h("span", null, m)
+        : crowded
+          ? null
+          : h("span", { class: "o", "aria-hidden": "true" }, "·".repeat(m.length)),
     ),
   );
 }

@@ -1,5 +1,6 @@
 // Sheets that open over the widget: help and keys, the run as a table, pasting a schedule, the map of a table.
 
+import { extras, recordedAt } from "./compare.js";
 import { h } from "./dom.js";
 import { tag } from "./tags.js";
 import { mapView } from "./tablemap.js";
@@ -30,9 +31,18 @@ function helpSheet(ctx) {
   ];
 }
 
-/** The whole run as a table: for those who read, and for print. */
+/** The whole run as a table: for those who read, and for print; beside a recording, with what Linux did. */
 export function runTable(ctx) {
   const { words, run } = ctx;
+  const heads = ["th_step", "th_cpu", "th_what", "th_code", ...(run.compare ? ["compare"] : [])];
+  const left = run.compare ? extras(run) : new Map();
+  const linux = (n) => {
+    const missing = left.get(n);
+    return [
+      h("div", null, recordedAt(run, n) || words.ui("recorded_gap")),
+      missing ? h("div", null, words.ui("recorded_extra", { n: missing.length, words: missing.join(", ") })) : null,
+    ];
+  };
   return h(
     "table",
     { class: "run" },
@@ -43,27 +53,27 @@ export function runTable(ctx) {
       h(
         "tr",
         null,
-        ["th_step", "th_cpu", "th_what", "th_code"].map((k) => h("th", { scope: "col" }, words.ui(k))),
+        heads.map((key) => h("th", { scope: "col" }, words.ui(key))),
       ),
     ),
     h(
       "tbody",
       null,
-      ctx.sentences.map(({ parts, op }, i) => {
-        const step = run.steps[i];
-        return h(
+      ctx.sentences.map(({ parts, op }, i) =>
+        h(
           "tr",
           { class: i + 1 === ctx.n ? "here" : null, "aria-current": i + 1 === ctx.n ? "step" : null },
           h("th", { scope: "row" }, i + 1),
-          h("td", null, run.cpus[step.cpu].name),
+          h("td", null, run.cpus[run.steps[i].cpu].name),
           h(
             "td",
             null,
             parts.map((part) => h("span", { class: part.kind === "bad" ? "bad" : null }, part.text, " ")),
           ),
           h("td", { class: "mono" }, op),
-        );
-      }),
+          run.compare ? h("td", null, linux(i + 1)) : null,
+        ),
+      ),
     ),
   );
 }

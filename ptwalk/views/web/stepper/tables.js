@@ -61,12 +61,18 @@ function boxView(ctx, box) {
         : `${ctx.words.word(frame.state)} · ${note}`;
   const shape = isPage ? "page" : frame.state;
   const hue = turned && ctx.step ? hueClass(ctx.run, ctx.step.cpu) : "";
-  const shared = ctx.layout.owners.get(box.id);
-  const names = shared && shared.length > 1 ? shared.map((i) => ctx.run.head.roots[i].name).join(", ") : "";
+  const owners = ctx.layout.owners.get(box.id) || [];
+  const names = ctx.run.head.roots.length > 1 ? owners.map((i) => ctx.run.head.roots[i].name) : [];
+  const owned = names.length > 1 ? ctx.words.ui("shared", { names: names.join(", ") }) : names.join("");
   return h(
     "div",
     {
-      class: classes("fr", turned && !hit && `turned ${hue}`, hit && "hitf", flags.length && `flag${Math.min(flags.length, 2)}`),
+      class: classes(
+        "fr",
+        turned && !hit && `turned ${hue}`,
+        hit && "hitf",
+        flags.length && `flag${Math.min(flags.length, 2)}`,
+      ),
       key: box.id,
       "data-s": shape,
       "data-frame": box.id,
@@ -77,16 +83,16 @@ function boxView(ctx, box) {
     h("div", { class: "hd" }, h("b", null, ctx.words.frame(box.id)), h("span", { class: "st" }, word)),
     box.lock && !box.page ? lockRow(ctx, box, frame) : null,
     ctx.rowsOf(box).map((index) => entryRow(ctx, box, index)),
-    lastLine(ctx, box, frame, note, names),
+    lastLine(ctx, box, frame, note, owned),
     flags,
   );
 }
 
-function lastLine(ctx, box, frame, note, names) {
+function lastLine(ctx, box, frame, note, owned) {
   if (box.page) {
     const text =
       frame.state === "freed" || (note && note !== ctx.words.word("mapped")) ? note : ctx.words.ui("anonymous");
-    return h("div", { class: "row more" }, h("span", null, text), names ? h("span", { class: "tg" }, names) : null);
+    return h("div", { class: "row more" }, h("span", null, text), owned ? h("span", { class: "tg" }, owned) : null);
   }
   const level = ctx.run.head.levels.find((l) => l.name === box.level);
   const total = 1 << ((level && level.bits) || 9);
@@ -105,7 +111,7 @@ function lastLine(ctx, box, frame, note, names) {
     "div",
     { class: "row more" },
     frame.state === "freed" ? h("span", null, text) : open,
-    names ? h("span", { class: "tg" }, ctx.words.ui("shared", { names })) : null,
+    owned ? h("span", { class: "tg" }, owned) : null,
   );
 }
 
