@@ -45,6 +45,8 @@ class PendingFlush(MmOperation):
 
 
 class GatherBegin(PendingFlush):
+    """M1: one gather more is under way."""
+
     __slots__ = ("fullmm",)
     kind = "gather_begin"
     by = 1
@@ -58,12 +60,16 @@ class GatherBegin(PendingFlush):
 
 
 class GatherFinish(PendingFlush):
+    """M4: looks how many gathers are under way."""
+
     __slots__ = ()
     kind = "gather_finish"
     words = "finishes its mmu_gather: looks whether another one is under way"
 
 
 class GatherEnd(PendingFlush):
+    """M6: one gather less."""
+
     __slots__ = ()
     kind = "gather_end"
     by = -1

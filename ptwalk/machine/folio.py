@@ -80,12 +80,16 @@ class FolioOperation(FrameOperation):
 
 
 class AddRmap(FolioOperation):
+    """One more page-table entry maps the page (page_add_*_rmap)."""
+
     __slots__ = ()
     kind = "rmap_add"
     words = "counts a mapping of"
 
 
 class RemoveRmap(FolioOperation):
+    """One page-table entry less maps the page (page_remove_rmap)."""
+
     __slots__ = ()
     kind = "rmap_remove"
     by = -1
@@ -105,6 +109,8 @@ class SetFolioFlag(FolioOperation):
 
 
 class MarkDirty(SetFolioFlag):
+    """Notes on the folio that it was written to, as set_page_dirty does with a D bit taken from an entry."""
+
     __slots__ = ()
     kind = "set_dirty"
     counter = "dirty"
@@ -112,6 +118,8 @@ class MarkDirty(SetFolioFlag):
 
 
 class MarkYoung(SetFolioFlag):
+    """Notes on the folio that it was used, as DAMON and reclaim do with an A bit taken from an entry."""
+
     __slots__ = ()
     kind = "set_young"
     counter = "young"

@@ -160,6 +160,8 @@ class SpinOperation(LockOperation):
 
 
 class SpinLockStep(SpinOperation):
+    """Takes a spinlock; blocked while another CPU holds it."""
+
     __slots__ = ()
     kind = "lock"
 
@@ -177,6 +179,8 @@ class SpinLockStep(SpinOperation):
 
 
 class SpinTrylockStep(SpinOperation):
+    """Takes a spinlock if it is not held, and says whether it did; never waits."""
+
     __slots__ = ()
     kind = "trylock"
 
@@ -193,6 +197,8 @@ class SpinTrylockStep(SpinOperation):
 
 
 class SpinUnlockStep(SpinOperation):
+    """Drops a spinlock; a violation if this CPU does not hold it."""
+
     __slots__ = ()
     kind = "unlock"
 
@@ -236,6 +242,8 @@ class PageLock(Lock):
 
 
 class PageTrylockStep(LockOperation):
+    """Takes the page lock if it is not held, and says whether it did; never waits."""
+
     __slots__ = ()
     lock: PageLock
     kind = "folio_trylock"
@@ -256,6 +264,8 @@ class PageTrylockStep(LockOperation):
 
 
 class PageLockStep(PageTrylockStep):
+    """Takes the page lock; sleeps while another task holds it."""
+
     __slots__ = ()
     kind = "folio_lock"
 
@@ -267,6 +277,8 @@ class PageLockStep(PageTrylockStep):
 
 
 class PageUnlockStep(PageTrylockStep):
+    """Drops the page lock; a violation if this CPU does not hold it."""
+
     __slots__ = ()
     kind = "folio_unlock"
 

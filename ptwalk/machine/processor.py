@@ -85,6 +85,8 @@ class CpuOperation(Operation):
 
 
 class EnterSection(CpuOperation):
+    """Goes one level deeper into code that a grace period has to wait for."""
+
     __slots__ = ()
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
@@ -93,6 +95,8 @@ class EnterSection(CpuOperation):
 
 
 class LeaveSection(CpuOperation):
+    """Comes one level back out; a violation if the CPU was in none."""
+
     __slots__ = ()
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
@@ -104,36 +108,48 @@ class LeaveSection(CpuOperation):
 
 
 class RcuReadLock(EnterSection):
+    """rcu_read_lock: no grace period that starts from here on ends before this CPU unlocks."""
+
     __slots__ = ()
     kind = "rcu_read_lock"
     words = "enters an RCU read-side section"
 
 
 class RcuReadUnlock(LeaveSection):
+    """rcu_read_unlock: grace periods need not wait for this section any more."""
+
     __slots__ = ()
     kind = "rcu_read_unlock"
     words = "leaves the RCU read-side section"
 
 
 class PreemptDisable(EnterSection):
+    """preempt_disable: this CPU stays on its task, so it counts as an RCU reader."""
+
     __slots__ = ()
     kind = "preempt_disable"
     words = "turns preemption off"
 
 
 class PreemptEnable(LeaveSection):
+    """preempt_enable: this CPU may change its task again."""
+
     __slots__ = ()
     kind = "preempt_enable"
     words = "turns preemption on again"
 
 
 class EnterKernel(EnterSection):
+    """Enters the kernel where nothing preempts it: such a CPU holds off grace periods until it sleeps or leaves."""
+
     __slots__ = ()
     kind = "enter_kernel"
     words = "enters kernel code that nothing preempts"
 
 
 class LeaveKernel(LeaveSection):
+    """Leaves the kernel: for RCU a point of rest."""
+
     __slots__ = ()
     kind = "leave_kernel"
     words = "leaves kernel code"
@@ -152,6 +168,8 @@ class CondResched(CpuOperation):
 
 
 class IrqDisable(CpuOperation):
+    """local_irq_save: no IPI is answered from here on and no grace period ends; says whether interrupts were on."""
+
     __slots__ = ()
     kind = "irq_disable"
     words = "turns interrupts off"
@@ -171,6 +189,8 @@ class IrqDisable(CpuOperation):
 
 
 class IrqEnable(IrqDisable):
+    """local_irq_restore: IPIs that wait are answered again."""
+
     __slots__ = ()
     kind = "irq_enable"
     words = "turns interrupts on"

@@ -69,6 +69,8 @@ class ReadStep(RwsemStep):
 
 
 class DownRead(ReadStep):
+    """down_read: takes the lock for reading; blocked while a writer holds it or waits for it."""
+
     __slots__ = ()
     kind = "down_read"
     verb = "read-locks"
@@ -89,6 +91,8 @@ class DownRead(ReadStep):
 
 
 class DownReadTrylock(ReadStep):
+    """down_read_trylock: takes the lock for reading if it can at once, and says whether it did."""
+
     __slots__ = ()
     kind = "down_read_trylock"
     verb = "tries to read-lock"
@@ -102,6 +106,8 @@ class DownReadTrylock(ReadStep):
 
 
 class UpRead(ReadStep):
+    """up_read: one reader less."""
+
     __slots__ = ()
     kind = "up_read"
     verb = "read-unlocks"
@@ -172,6 +178,8 @@ class DownWriteSlow(WriteStep):
 
 
 class DownWriteTrylock(WriteStep):
+    """down_write_trylock: takes the lock for writing if nobody holds it, and says whether it did."""
+
     __slots__ = ()
     kind = "down_write_trylock"
     verb = "tries to write-lock"
@@ -185,6 +193,8 @@ class DownWriteTrylock(WriteStep):
 
 
 class UpWrite(RwsemStep):
+    """up_write: the writer leaves."""
+
     __slots__ = ()
     kind = "up_write"
     verb = "write-unlocks"
