@@ -61,7 +61,7 @@ def canonical(word: str) -> str:
     if counted:
         up = int(counted[3]) > int(counted[2])
         return f"{counted[1].rstrip()}{'+' if up else '-'}1"
-    if word.endswith(":free(rcu)"):  # a callback runs in whatever task the interrupt finds
+    if word.endswith((":free(rcu)", ":dtor")):  # an RCU callback runs in whatever task the interrupt finds
         return _TASK.sub("", word)
     return _REMARK.sub("", word) if word.startswith("irq:") else word
 

@@ -9,6 +9,7 @@ import pytest
 
 from ptwalk.conformance import DIFFERENCES, compare
 from ptwalk.conformance.__main__ import main
+from ptwalk.conformance.comparison import match
 from ptwalk.conformance.layout import BadSetup, lay_out, preset_for
 from ptwalk.conformance.vocabulary import canonical, spoken
 from ptwalk.errors import PtwalkError
@@ -85,7 +86,21 @@ def test_tables_freed_by_rcu() -> None:
     found = compare(read_recording(data), table_free="rcu")
     assert found.agrees, str(found)
     assert {pair.difference.name for pair in found.meant if pair.difference} <= {"lock break", "grace period"}
-    assert {entry.name for entry in DIFFERENCES if entry.foreign} == {"grace period"}
+
+
+def test_a_deferred_free_and_its_destructor() -> None:
+    """pte_free_defer: both happen in the callback, whenever and in whatever task that runs; a lost free is no move."""
+    recorded = spoken(
+        ["i_mmap_rwsem:read_unlock", "<app>pte-table[0]:dtor", "<app>pte-table[0]:free(rcu)", "x:y"]
+    )
+    simulated = spoken(["i_mmap_rwsem:read_unlock", "x:y", "pte-table[0]:dtor", "pte-table[0]:free(rcu)"])
+    pairs = match("collapse_tmpfs", recorded, simulated)
+    assert all(pair.matched or pair.difference for pair in pairs)
+    used = {pair.difference.name for pair in pairs if pair.difference}
+    assert used | {"grace period"} == {entry.name for entry in DIFFERENCES if entry.foreign}
+    assert any(
+        not p.matched and p.difference is None for p in match("collapse_tmpfs", recorded, simulated[:3])
+    )
 
 
 def test_five_levels() -> None:
