@@ -166,7 +166,7 @@ class CopyPage(FrameOperation):
 
 
 class UsePage(FrameOperation):
-    """Somebody who pinned the page uses it: device DMA into it, say.  The result says why that is wrong, or is empty."""
+    """Somebody who pinned the page uses it, by DMA say; the result is why that is wrong, or empty."""
 
     __slots__ = ()
     kind = "use"
