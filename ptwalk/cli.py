@@ -7,6 +7,7 @@ there. Exit codes: 0 done, 1 done and the answer is no, 2 bad input, 130 interru
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A `PtwalkError` becomes its sentence on stderr and exit code 2. A reader that closes the pipe early
     (`ptwalk maps … | head`) ends the command quietly.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ✓ shows ? and goes on
     try:
         args = parser().parse_args(arguments)
         code = int(args.run(args))

@@ -150,6 +150,8 @@ class _Run:
                 if "walls" in told:
                     self.walls = tuple(str(wall) for wall in told["walls"])
                 at = told["at"] if _is_step(told.get("at"), self.paper) else at
+                if at is not None and told.get("again") is True:
+                    return at, str(told.get("trouble"))[:400]
                 if at is not None:
                     self._heard(at, told)
         finally:
@@ -203,7 +205,8 @@ class _Process:
     """The learner's process, and a thread that reads what it tells."""
 
     def __init__(self, job: str, scratch: Path) -> None:
-        command = [sys.executable, "-I", "-X", "utf8", "-m", "ptwalk.checks.learner_process"]
+        begin = "from ptwalk.checks.learner_process import main; main()"
+        command = [sys.executable, "-I", "-X", "utf8", "-c", begin]
         self._popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

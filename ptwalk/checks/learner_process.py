@@ -1,4 +1,4 @@
-"""The process in which a learner's code runs: `python -I -m ptwalk.checks.learner_process`, started by `judge`.
+"""The process in which a learner's code runs: a fresh Python whose first words are `main()`, started by `judge`.
 
 Reads one job from stdin, puts up the walls, runs step after step and says on its first stdout what happened.  Plain
 answers are sent back, to be judged where no learner's code has been.  An answer that is a function can only be judged
@@ -11,14 +11,13 @@ from __future__ import annotations
 import ast
 import asyncio
 import builtins
-import inspect
 import json
 import linecache
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CoroutineType, FunctionType, ModuleType
 from typing import Any, TextIO
 
 from ptwalk.checks import verbs
@@ -34,6 +33,10 @@ PRINTED = 1 << 20
 
 PLAIN = 200_000
 """Characters of a plain answer, written out, that is still sent back."""
+
+
+TOO_MUCH_MEMORY = "asked for more memory than there is for it"
+"""The one trouble after which a process is of no more use: the next cell would find no memory either."""
 
 
 class Flood(BaseException):
@@ -82,7 +85,9 @@ class Original:
     """Remembers every function and class of ptwalk's modules, and of the builtins, as they were at first."""
 
     def __init__(self) -> None:
-        self._places: list[tuple[str, Any, dict[str, Any]]] = [("builtins", builtins, dict(vars(builtins)))]
+        self._builtins = vars(builtins)
+        self._builtins_before = dict(self._builtins)
+        self._places: list[tuple[str, Any, dict[str, Any]]] = []
         self._codes: list[tuple[str, FunctionType, Any]] = []
         seen: set[int] = set()
         for name, module in sorted(sys.modules.items()):
@@ -102,12 +107,15 @@ class Original:
     def put_back(self) -> list[str]:
         """Put back what was changed; its names."""
         changed = []
+        # The builtins first, and by nothing that could be one of those that were changed.
+        for key, value in self._builtins_before.items():
+            if key not in self._builtins or self._builtins[key] is not value:
+                changed += [f"builtins.{key}"]
+                self._builtins[key] = value
         for name, place, before in self._places:
             for key, value in before.items():
                 now = vars(place).get(key, self)
                 if now is value or not (callable(value) or isinstance(value, classmethod | staticmethod)):
-                    continue
-                if place is builtins and key == "_":
                     continue
                 changed.append(f"{name}.{key}")
                 setattr(place, key, value)
@@ -141,9 +149,18 @@ class Session:
             self._tell(at=at)
             self._sink.room = PRINTED
             if step["kind"] == "cell":
-                self._tell(at=at, trouble=self._cell(step))
+                trouble = self._cell(step)
+                self._restore(at)
+                self._tell(at=at, trouble=trouble, again=trouble == TOO_MUCH_MEMORY)
             else:
                 self._judge(at, step)
+
+    def _restore(self, at: int) -> bool:
+        """Put back what was changed of the judge; whether there was anything."""
+        changed = self._original.put_back()
+        if changed:
+            self._tell(at=at, changed=changed[:5])
+        return bool(changed)
 
     def _cell(self, step: dict[str, str]) -> str:
         """Run one cell; what stopped it, in words, or nothing."""
@@ -159,7 +176,7 @@ class Session:
         try:
             with time_limit(self._seconds):
                 waiting = eval(code, self._namespace)
-                if inspect.iscoroutine(waiting):
+                if type(waiting) is CoroutineType:
                     asyncio.run(waiting)
         except NotYet:
             return ""  # an own call of check; the sheet's own call counts
@@ -168,7 +185,7 @@ class Session:
         except Flood:
             return f"printed more than {PRINTED >> 20} MB"
         except MemoryError:
-            return "asked for more memory than there is for it"
+            return TOO_MUCH_MEMORY
         except SystemExit as error:
             return f"asked Python to end (SystemExit){line_of(error.__traceback__)}"
         except BaseException as error:
@@ -179,9 +196,6 @@ class Session:
     def _judge(self, at: int, step: dict[str, str]) -> None:
         """Judge one exercise, or send its plain answer back to be judged elsewhere."""
         name = step["exercise"]
-        changed = self._original.put_back()
-        if changed:
-            self._tell(at=at, changed=changed[:5])
         face = _Face()
         try:
             with time_limit(self._seconds):
@@ -205,9 +219,7 @@ class Session:
             self._tell(at=at, plain=literal, seed=seed)
             return
         state, words, parts = judged(self._compare, self._listed[name], answer, seed)
-        changed = self._original.put_back()
-        if changed:
-            self._tell(at=at, changed=changed[:5])
+        if self._restore(at):
             state, words = (
                 "stopped",
                 "While it was judged it changed the judge, so this verdict does not count.",
@@ -236,28 +248,37 @@ def judged(
 def plain(answer: object) -> str | None:
     """`answer` written out, if it is made of Python's plain values alone; else None."""
     try:
-        if not _is_plain(answer, 0):
-            return None
-        text = repr(answer)
-        same = len(text) <= PLAIN and ast.literal_eval(text) == answer
-    except (ValueError, RecursionError, MemoryError, SyntaxError):
+        copy = _plain_copy(answer, 0)
+        text = repr(copy)
+        same = len(text) <= PLAIN and ast.literal_eval(text) == copy
+    except (TypeError, ValueError, RecursionError, MemoryError, SyntaxError):
         return None
     return text if same else None
 
 
-def _is_plain(value: object, depth: int) -> bool:
-    # Exact types: a subclass can bring an __eq__ of its own that says yes to everything.
-    kind = type(value)
-    if value is None or kind in (bool, int, float, str, bytes):
-        return True
+def _plain_copy(value: object, depth: int) -> object:
+    """The same value in exact types; raises TypeError for what is none."""
+    # Through the types' own functions: a subclass can bring an __eq__ that says yes to everything.
+    if value is None or type(value) in (bool, float):
+        return value
     if depth > 20:
-        return False
-    if kind in (list, tuple, set):
-        return all(_is_plain(each, depth + 1) for each in value)  # type: ignore[attr-defined]
-    if kind is dict:
-        pairs = value.items()  # type: ignore[attr-defined]
-        return all(_is_plain(k, depth + 1) and _is_plain(v, depth + 1) for k, v in pairs)
-    return False
+        raise TypeError
+    if isinstance(value, int):
+        return int.__add__(value, 0)
+    if isinstance(value, str):
+        return str.__getitem__(value, slice(None))
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    if isinstance(value, list):
+        return [_plain_copy(each, depth + 1) for each in list.__iter__(value)]
+    if isinstance(value, tuple):
+        return tuple(_plain_copy(each, depth + 1) for each in tuple.__iter__(value))
+    if isinstance(value, set):
+        return {_plain_copy(each, depth + 1) for each in set.__iter__(value)}
+    if isinstance(value, dict):
+        pairs = dict.items(value)
+        return {_plain_copy(key, depth + 1): _plain_copy(each, depth + 1) for key, each in pairs}
+    raise TypeError
 
 
 def _without_magic(source: str) -> str:
@@ -302,7 +323,3 @@ def main() -> None:
     session.run(job["steps"], set(job["skip"]))
     tell(end=True)
     os._exit(0)  # threads that a learner left behind do not keep us
-
-
-if __name__ == "__main__":
-    main()

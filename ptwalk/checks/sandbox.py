@@ -128,7 +128,8 @@ def _resource_limits(limits: Limits) -> set[str]:
         hard = resource.getrlimit(number)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(number, (value, value))
+            # Processor time ends by a signal of its own, with a name to tell, before the one that tells nothing.
+            resource.setrlimit(number, (value, hard if wall == "cpu time" else value))
             standing.add(wall)
     return standing
 
