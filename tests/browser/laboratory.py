@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,8 +36,10 @@ def laboratory(home: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     token = secrets.token_hex(8)
+    config = home / "config"  # a copy: JupyterLab writes into its settings
+    shutil.copytree(ROOT / "jupyter", config, dirs_exist_ok=True)
     surroundings = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(ROOT / "jupyter"),
+        "JUPYTER_CONFIG_DIR": str(config),
         "PTWALK_HOME": str(home / "progress"),
     }
     server = subprocess.Popen(

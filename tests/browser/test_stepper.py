@@ -129,7 +129,7 @@ def test_targets_are_large_enough(browser: Browser) -> None:
     assert small == []
 
 
-@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (600, 1), (1132, 2), (3840, 1)])
+@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (600, 1), (859, 1), (870, 1), (1015, 1), (1132, 2), (3840, 1)])
 def test_nothing_runs_out_of_the_page(browser: Browser, width: int, zoom: int) -> None:
     """From 320 pixels to 4K and at 200 % zoom the page does not scroll sideways."""
     page = open_stepper(browser, width=width // zoom, device_scale_factor=zoom)

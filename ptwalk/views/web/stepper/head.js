@@ -21,7 +21,6 @@ export function headView(ctx) {
       run.head.address && run.head.note ? " · " : "",
       run.head.note || "",
     ),
-    h("span", { class: "sp" }),
     h(
       "div",
       { class: "grp", role: "group", "aria-label": words.ui("play") },

@@ -203,8 +203,16 @@ export function tablesView(ctx) {
         factsView(ctx),
       )
     : null;
+  const tight = ctx.width < 860 || ctx.width >= 1010 ? 0 : 1;
+  const locked = ctx.width < 860 ? 156 : tight ? 176 : 206;
   const weights = columns.map((c) =>
-    c.page ? "140px" : `minmax(156px, ${c.boxes.some((b) => b.lock) ? 250 : 196}px)`,
+    c.page
+      ? tight
+        ? "128px"
+        : "150px"
+      : c.boxes.some((b) => b.lock)
+        ? `minmax(${locked}px, 250px)`
+        : `minmax(${tight ? 128 : 160}px, 196px)`,
   );
   return [
     crumb,

@@ -14,7 +14,7 @@ function counts(ctx, verdict) {
         searched: verdict.complete ? words.ui("all_searched") : "",
       }),
     );
-  } else if (verdict.outcome === "bug" && verdict.executions)
+  } else if (verdict.outcome === "bug" && verdict.executions > 1)
     lines.push(words.ui("counts_found", { executions: n(verdict.executions) }));
   else if (verdict.outcome === "safe" && verdict.executions)
     lines.push(words.ui("counts_safe", { executions: n(verdict.executions) }));
