@@ -1,0 +1,1 @@
+"""The review of DAMON and its mends: exercises of notebook 09."""

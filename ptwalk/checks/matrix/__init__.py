@@ -1,0 +1,1 @@
+"""Then and now: exercises of notebook 10."""

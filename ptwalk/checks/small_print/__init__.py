@@ -1,0 +1,1 @@
+"""What mmap_lock alone does not say: exercises of notebook 08."""
