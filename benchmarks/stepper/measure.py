@@ -88,7 +88,10 @@ def alone(browser: Browser) -> None:
         )
         page.context.close()
     page = open_stepper(browser)
-    code = [module(), {"timeline": long_run(34), "catalogue": catalogue(), "tree": "", "live": False, "step": 0}]
+    code = [
+        module(),
+        {"timeline": long_run(34), "catalogue": catalogue(), "tree": "", "live": False, "step": 0},
+    ]
     first = [float(page.evaluate(FIRST, code)) for _ in range(20)]
     row("first picture, from the module's text to the laid-out widget", first, "300")
 
@@ -106,7 +109,8 @@ def in_lab(browser: Browser) -> None:
                     page.evaluate(
                         "() => new Promise(done => { const start = performance.now(); app.player.go(2);"
                         " document.querySelector('[data-k=step1]').click();"
-                        " const look = () => app.run.length === 3 ? done(performance.now() - start) : setTimeout(look, 0); look(); })"
+                        " const look = () => app.run.length === 3 ? done(performance.now() - start)"
+                        " : setTimeout(look, 0); look(); })"
                     )
                 )
                 page.evaluate("app.player.act('undo')")

@@ -61,9 +61,7 @@ def _facts_of(kernel: Kernel) -> Facts:
         for mm in kernel.mms:
             now = memory[mm.vma_set] if 0 <= mm.vma_set < len(memory) else ()
             for vma in mm._initial:
-                shown[f"VMA …{vma.start & 0xFFFFFF:06x}"] = (
-                    "attached" if vma.key in now else "detached"
-                )
+                shown[f"VMA …{vma.start & 0xFFFFFF:06x}"] = "attached" if vma.key in now else "detached"
         return shown
 
     return facts

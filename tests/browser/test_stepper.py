@@ -42,7 +42,8 @@ def test_nothing_jumps(browser: Browser) -> None:
         go(page, step)
         tops.append(
             page.evaluate(
-                "['.tabs','.lanes','.tl','.ver'].map(s => Math.round(document.querySelector(s).getBoundingClientRect().top))"
+                "['.tabs','.lanes','.tl','.ver']"
+                ".map(s => Math.round(document.querySelector(s).getBoundingClientRect().top))"
             )
         )
     assert all(max(column) - min(column) <= 2 for column in zip(*tops, strict=True)), tops
@@ -123,13 +124,16 @@ def test_targets_are_large_enough(browser: Browser) -> None:
     page = open_stepper(browser)
     go(page, 5)
     small = page.evaluate(
-        "[...document.querySelectorAll('.ptwalk-stepper button:not([tabindex])')].map(b => [b.innerText, b.getBoundingClientRect()])"
+        "[...document.querySelectorAll('.ptwalk-stepper button:not([tabindex])')]"
+        ".map(b => [b.innerText, b.getBoundingClientRect()])"
         ".filter(([_, r]) => r.width && (r.height < 23.9 || r.width < 23.9)).map(([t]) => t)"
     )
     assert small == []
 
 
-@pytest.mark.parametrize(("width", "zoom"), [(320, 1), (600, 1), (859, 1), (870, 1), (1015, 1), (1132, 2), (3840, 1)])
+@pytest.mark.parametrize(
+    ("width", "zoom"), [(320, 1), (600, 1), (859, 1), (870, 1), (1015, 1), (1132, 2), (3840, 1)]
+)
 def test_nothing_runs_out_of_the_page(browser: Browser, width: int, zoom: int) -> None:
     """From 320 pixels to 4K and at 200 % zoom the page does not scroll sideways."""
     page = open_stepper(browser, width=width // zoom, device_scale_factor=zoom)
@@ -170,7 +174,8 @@ def test_a_branch_comes_from_the_kernel_and_goes_again(browser: Browser) -> None
     """Another choice asks the kernel, keeps the common steps, forgets the future; undo brings it back."""
     answer = (
         "(m) => m.ask === 'step' ? ({update: {keep: m.choices.length, report: null, steps: "
-        "[{cpu: m.cpu, kind: 'lock', label: 'lock', say: [['text', {text: 'A new step.'}]], set: {}}]}}) : ({error: 'not offered here'})"
+        "[{cpu: m.cpu, kind: 'lock', label: 'lock', say: [['text', {text: 'A new step.'}]], set: {}}]}})"
+        " : ({error: 'not offered here'})"
     )
     page = open_stepper(browser, answer=answer)
     go(page, 2)
@@ -198,7 +203,10 @@ def test_predict_first_asks_before_it_shows(browser: Browser) -> None:
 
 def test_the_challenge_hides_the_verdict(browser: Browser) -> None:
     """Nobody is told the answer; a claim is judged by the proof, a win is counted."""
-    proof = "(m) => m.ask === 'prove' ? ({verdict: {outcome: 'bug', steps: 9, switches: 2}}) : ({shortest: {steps: 9, switches: 2}})"
+    best = "{steps: 9, switches: 2}"
+    proof = (
+        f"(m) => m.ask === 'prove' ? ({{verdict: {{outcome: 'bug', ...{best}}}}}) : ({{shortest: {best}}})"
+    )
     page = open_stepper(browser, answer=proof)
     page.evaluate("app.player.act('toggle:challenge')")
     assert page.locator(".ver").count() == 0 and page.evaluate("app.run.length") == 0

@@ -75,7 +75,7 @@ def test_a_step_that_cannot_be_is_a_sentence() -> None:
     _, session = play(RACE)
     with pytest.raises(CannotStep, match="no CPU 7"):
         session.run([7])
-    with pytest.raises(CannotStep, match="finished|violation"):
+    with pytest.raises(CannotStep, match=r"finished|violation"):
         session.run([0] * 500)
     assert len(session.run([0])) == 1
 

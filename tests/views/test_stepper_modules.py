@@ -38,13 +38,16 @@ def _cases(race: Timeline) -> list[tuple[dict[str, Any], bool]]:
         return good | {"steps": [first | change]}
 
     damaged = [
-        good | {"schema": "other"}, good | {"version": 2}, good | {"title": 3}, good | {"cpus": []}, good | {"cpus": "x"},
-        good | {"levels": [{}]}, good | {"locks": [{"name": "x"}]}, good | {"sources": [{"name": "x"}]}, good | {"base": []},
+        good | {"schema": "other"}, good | {"version": 2}, good | {"title": 3}, good | {"cpus": []},
+        good | {"cpus": "x"},
+        good | {"levels": [{}]}, good | {"locks": [{"name": "x"}]}, good | {"sources": [{"name": "x"}]},
+        good | {"base": []},
         good | {"base": {"f1": {}}}, good | {"base": {"f1": {"state": "lost"}}}, good | {"base": {"e1.2": 3}},
         good | {"base": {"l:x": {}}}, good | {"base": {"x:a": 1}}, good | {"base": {"c0.s.0": [1]}},
         good | {"base": {"c0.v.0.a": 1}}, good | {"base": {"c0.state": "away"}}, good | {"base": {"c0.irq": 1}},
         good | {"base": {"c0.rcu": -1}}, good | {"base": {"c0.tlb": {}}}, good | {"base": {"what": 1}},
-        with_step(cpu=-1), with_step(kind=1), with_step(say="x"), with_step(say=[[1]]), with_step(set=[]), good | {"steps": {}},
+        with_step(cpu=-1), with_step(kind=1), with_step(say="x"), with_step(say=[[1]]), with_step(set=[]),
+        good | {"steps": {}},
     ]  # fmt: skip
     fine = [
         good,
@@ -103,7 +106,8 @@ def test_packed_and_plain_are_the_same(race: Timeline) -> None:
 def test_python_and_browser_say_the_same_sentences(race: Timeline) -> None:
     """The run in words is the same text on both sides, from one catalogue."""
     program = (
-        f"import {{ Run }} from '{FOLDER}/run.js'; import {{ unpackTimeline }} from '{FOLDER}/packing.js'; import {{ Words }} from '{FOLDER}/words.js';"
+        f"import {{ Run }} from '{FOLDER}/run.js'; import {{ unpackTimeline }} from '{FOLDER}/packing.js';"
+        f"import {{ Words }} from '{FOLDER}/words.js';"
         "import { readFileSync } from 'node:fs';"
         f"const run = new Run(unpackTimeline(JSON.parse(readFileSync('{RACE}', 'utf8'))));"
         f"const words = new Words(JSON.parse(readFileSync('{FOLDER}/catalogue.en.json', 'utf8')));"
