@@ -64,10 +64,12 @@ async def collapse_huge_page(mm: Mm, addr: int, *, scan: bool = False, sync: boo
         return False
     await mmap_write_lock(mm)
     vma = await hugepage_vma_revalidate(mm, start)
+    if vma is not None:
+        # Before the pmd is looked at again: from 6.17 reclaim of tables may run under the VMA's lock alone.
+        await vma_start_write(vma)
     again = await find_pmd_table(mm, start) if vma is not None else None
     done = False
     if vma is not None and again is pmd:
-        await vma_start_write(vma)
         done = await collapse_locked(vma, pmd, start, huge, sync)
     await mmap_write_unlock(mm)
     if not done:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ptwalk.actors.munmap import do_munmap, split_at
+from ptwalk.kernel.huge_memory import DepositTable, WithdrawTable, split_huge_pmd
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
 from ptwalk.kernel.pgalloc import pmd_alloc, table_alloc
 from ptwalk.kernel.pgtable import (
     is_table,
+    leaf,
     mm_find_pmd,
     none,
     pmd_lockptr,
@@ -72,7 +74,12 @@ async def move_page_tables(vma: Vma, old: int, new: int, length: int, flush_late
         if old_pmd is not None and not none(await old_pmd.read()):
             new_pmd = await pmd_alloc(mm, to)
             moved = False
-            if new_pmd is not None and chunk == span:
+            huge = leaf(await old_pmd.read())
+            if huge and new_pmd is not None and chunk == span:
+                moved = await move_huge_pmd(vma, at, to, old_pmd, new_pmd)
+            elif huge:
+                await split_huge_pmd(mm, old_pmd, at)
+            elif new_pmd is not None and chunk == span:
                 moved = await move_normal_pmd(vma, at, old_pmd, new_pmd, flush_late)
             if new_pmd is not None and not moved:
                 if none(await new_pmd.read()):
@@ -114,6 +121,37 @@ async def move_normal_pmd(
         await spin_unlock(old_lock)
         if moved and flush_late:
             await flush_tlb_mm_range(mm, addr, addr + old.level.size)
+    for tree in reversed(vma.rmap_trees):
+        await up_write(tree.rwsem)
+    return moved
+
+
+async def move_huge_pmd(vma: Vma, addr: int, to: int, old: EntryPointer, new: EntryPointer) -> bool:
+    """Moves a huge entry, and the table deposited for it; False if the place is taken or it is huge no more.
+
+    *Locking*: mmap_lock and both reverse maps for writing; takes the PMD tables' locks.
+    *Source*: mm/huge_memory.c move_huge_pmd, 5.15.
+    """
+    mm = vma.mm
+    for tree in vma.rmap_trees:
+        await down_write(tree.rwsem)
+    moved = False
+    old_lock, new_lock = pmd_lockptr(mm, old), pmd_lockptr(mm, new)
+    if none(await new.read()):
+        await spin_lock(old_lock)
+        if leaf(await old.read()):
+            if new_lock is not old_lock:
+                await spin_lock(new_lock)
+            entry = await old.get_and_clear()
+            table = await WithdrawTable(mm, addr)
+            if table is not None:
+                await DepositTable(mm, to, table)
+            await new.write(entry)
+            await flush_tlb_mm_range(mm, addr, addr + old.level.size)
+            if new_lock is not old_lock:
+                await spin_unlock(new_lock)
+            moved = True
+        await spin_unlock(old_lock)
     for tree in reversed(vma.rmap_trees):
         await up_write(tree.rwsem)
     return moved

@@ -62,6 +62,11 @@ class Mm:
         """The VMA with that start and end."""
         return self._vmas[key]
 
+    @property
+    def initial_vmas(self) -> tuple[Vma, ...]:
+        """The VMAs that are attached before the first step."""
+        return tuple(self._initial)
+
     def vma_like(self, vma: Vma, start: int, end: int, *, moved_to: int | None = None) -> Vma:
         """The description of a part of `vma`, or of that part moved elsewhere."""
         at = start if moved_to is None else moved_to

@@ -22,7 +22,7 @@ from ptwalk.actors.user import touch
 from ptwalk.kernel.config import KernelConfig
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
-from ptwalk.scenarios.ground import Ground, anonymous, file_mapping, near_neighbour, span
+from ptwalk.scenarios.ground import Ground, anonymous, elsewhere, file_mapping, near_neighbour, span
 from ptwalk.scenarios.stage import Stage
 
 CHANGER = "changer"
@@ -72,7 +72,7 @@ def _munmap_neighbour(stage: Stage, threads: Sequence[str]) -> Ground:
 def _munmap_last(stage: Stage, threads: Sequence[str]) -> Ground:
     ground = anonymous(stage, (*threads, CHANGER))
     hole = ground.addr + span(ground.mm) // 2
-    ground.mm.watch(hole)
+    ground.mm.watch(hole, elsewhere(ground.mm, hole))
     stage.run(CHANGER, munmap, ground.mm, ground.addr, ground.addr + _page(ground))
     return Ground(ground.mm, None, hole, ground.page)
 
@@ -104,7 +104,8 @@ def _retract(stage: Stage, threads: Sequence[str]) -> Ground:
 
 
 def _collapse_pte_mapped(stage: Stage, threads: Sequence[str]) -> Ground:
-    ground = file_mapping(stage, (*threads, CHANGER))
+    # Read-only, as a program's text is: its pages are never dirty.
+    ground = file_mapping(stage, (*threads, CHANGER), write=False)
     assert ground.page is not None
     stage.run(CHANGER, collapse_pte_mapped_thp, ground.mm, ground.addr, ground.page)
     return ground
@@ -123,8 +124,7 @@ def _reclaim(stage: Stage, threads: Sequence[str]) -> Ground:
 
 
 def _move(stage: Stage, threads: Sequence[str], length: int, ground: Ground) -> Ground:
-    to = ground.addr + 4 * span(ground.mm)
-    ground.mm.watch(to)
+    to = elsewhere(ground.mm, ground.addr)
     stage.run(CHANGER, mremap, ground.mm, ground.addr, length, to)
     return ground
 

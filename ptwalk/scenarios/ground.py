@@ -37,6 +37,31 @@ def home(mm: Mm) -> int:
     return (1 << 38) + 2 * span(mm)
 
 
+def elsewhere(mm: Mm, addr: int) -> int:
+    """An address that nobody maps, as far from the start of a table as `addr`: where a mapping can be moved to."""
+    return addr + 8 * span(mm)
+
+
+def vma_at(mm: Mm, addr: int) -> Vma | None:
+    """The VMA that covers an address before the first step, or None."""
+    return next((vma for vma in mm.initial_vmas if addr in vma), None)
+
+
+def page_at(mm: Mm, addr: int) -> Frame | None:
+    """The page that an address maps before the first step, or None."""
+    format, machine, table = mm.format, mm.machine, mm.pgd
+    for level in format.levels:
+        raw = table.contents.get(format.index(addr, level), 0)
+        child = machine.child(raw, level)
+        if child is None:
+            entry = format.decode(raw, level)
+            return (
+                machine.frame_at(entry.address) if entry.linux_present and entry.address is not None else None
+            )
+        table = child
+    return None
+
+
 def anonymous(
     stage: Stage,
     threads: Sequence[str],
@@ -57,16 +82,8 @@ def anonymous(
     vma = mm.map(addr, end, populate=[addr] if huge else given, huge=huge, dirty=dirty, flags=flags)
     if not alone:
         far_neighbour(mm)
-    page = None
-    if populate:
-        raw = mm.initial_table(addr, "pte").contents.get(mm.format.index(addr, "pte"), 0) if not huge else 0
-        if huge:
-            level = mm.pmd_level.name
-            raw = mm.initial_table(addr, level).contents[mm.format.index(addr, level)]
-            page = mm.machine.frame_at(mm.format.decode(raw, level).address or 0)
-        else:
-            page = mm.machine.frame_at(mm.format.decode(raw, "pte").address or 0)
-    return Ground(mm, vma, addr, page)
+    mm.watch(elsewhere(mm, addr))
+    return Ground(mm, vma, addr, page_at(mm, addr))
 
 
 def file_mapping(
@@ -74,6 +91,7 @@ def file_mapping(
     threads: Sequence[str],
     *,
     populate: bool = True,
+    write: bool = True,
     dirty: bool = False,
     flags: Sequence[str] = (),
 ) -> Ground:
@@ -82,17 +100,20 @@ def file_mapping(
     addr = home(mm)
     mapping = address_space(stage.machine, "the file")
     vma = mm.map(
-        addr, addr + span(mm), populate=[addr] if populate else (), file=mapping, dirty=dirty, flags=flags
+        addr,
+        addr + span(mm),
+        populate=[addr] if populate else (),
+        file=mapping,
+        write=write,
+        dirty=dirty,
+        flags=flags,
     )
     if not populate:
         mm.watch(addr)
         mm.initial_table(addr, "pte")
     far_neighbour(mm)
-    page = None
-    if populate:
-        raw = mm.initial_table(addr, "pte").contents[mm.format.index(addr, "pte")]
-        page = mm.machine.frame_at(mm.format.decode(raw, "pte").address or 0)
-    return Ground(mm, vma, addr, page, mapping)
+    mm.watch(elsewhere(mm, addr))
+    return Ground(mm, vma, addr, page_at(mm, addr), mapping)
 
 
 def far_neighbour(mm: Mm) -> Vma:
@@ -104,4 +125,5 @@ def far_neighbour(mm: Mm) -> Vma:
 def near_neighbour(mm: Mm, addr: int, *, flags: Sequence[str] = ("VM_READ",)) -> Vma:
     """A VMA of one page in the middle of the same pte table."""
     start = addr + span(mm) // 2
+    mm.watch(elsewhere(mm, start))
     return mm.map(start, start + mm.format.page_size, populate=[start], flags=flags)

@@ -27,13 +27,15 @@ def pair(
     changer: Changer,
     *,
     own: bool = False,
+    user: bool = False,
     expect: Never | Sometimes | None = None,
     story: str = "",
     **settings: Any,
 ) -> Scenario:
     """The scenario in which `walk(mm, addr)` runs while the changer does its work.
 
-    `own` puts the walker's CPU into the address space it walks: it gets its flush IPIs.  `settings` are fields of
+    `own` puts the walker's CPU into the address space it walks: it gets its flush IPIs.  `user` says that the walker is a
+    program, whose CPU has a TLB.  `settings` are fields of
     `Scenario` (release, arch, axes, source, oracles).
     """
 
@@ -42,14 +44,14 @@ def pair(
         code = with_user_reference(walk) if changer.exits else walk
         stage.run(WALKER, code, ground.mm, ground.addr)
 
-    user = (CHANGER,) if changer.user else ()
+    programs = (*((WALKER,) if user else ()), *((CHANGER,) if changer.user else ()))
     return Scenario(
         name,
         story or f"{name}: {changer.story}",
         lay_out,
         expect if expect is not None else Never(),
         cpus=(WALKER, CHANGER),
-        user=user,
+        user=programs,
         **settings,
     )
 
@@ -57,7 +59,7 @@ def pair(
 def with_user_reference(walk: Walk) -> Walk:
     """The walk between mmget_not_zero and mmput: what keeps exit_mmap away, and nothing else."""
 
-    @wraps(walk)
+    @wraps(walk)  # also carries over that it allocates
     async def walk_with_reference(mm: Mm, addr: int) -> None:
         if await mmget_not_zero(mm):
             await walk(mm, addr)

@@ -10,11 +10,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ptwalk.actors.fault import page_fault
+from ptwalk.actors.khugepaged import collapse_huge_page
+from ptwalk.actors.madvise import madvise_dontneed
+from ptwalk.actors.mremap import mremap
+from ptwalk.actors.user import touch_twice
+from ptwalk.kernel.config import KernelConfig
+from ptwalk.kernel.kernel import allocates
+from ptwalk.kernel.pgtable import is_table, lock_of_table, mm_find_pmd, offset_lockless
 from ptwalk.kernel.vma import find_vma
-from ptwalk.kernel.vma_lock import vma_start_write
+from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read, vma_start_write
 from ptwalk.machine.folio import PutPage, UsePage
-from ptwalk.walk import broken, damon, gup_fast
+from ptwalk.machine.locks import spin_lock, spin_unlock
+from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
+from ptwalk.scenarios.ground import elsewhere, page_at, vma_at
+from ptwalk.walk import broken, damon, gup_fast, readers
 from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range
+from ptwalk.walk.rmap import folio_referenced
 
 if TYPE_CHECKING:
     from ptwalk.kernel.mm import Mm
@@ -26,12 +38,17 @@ Walk = Callable[["Mm", int], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """A walker of the matrix: `walk(mm, addr)`, on the CPU's `own` address space or on another one's."""
+    """A walker of the matrix: `walk(mm, addr)`, on the CPU's `own` address space or on another one's.
+
+    `exists(config)` says whether a kernel has it; `user` is true for a program, which needs a TLB.
+    """
 
     name: str
     story: str
     walk: Walk
     own: bool = False
+    user: bool = False
+    exists: Callable[[KernelConfig], bool] = lambda config: True
 
 
 async def ptl_only(mm: Mm, addr: int) -> None:
@@ -109,6 +126,84 @@ async def damon_merged(mm: Mm, addr: int) -> None:
     await damon.damon_va_mkold(mm, addr)
 
 
+async def vma_lock(mm: Mm, addr: int) -> None:
+    """The VMA's own lock for reading and no mmap_lock (6.4 and later)."""
+    vma = await lock_vma_under_rcu(mm, addr)
+    if vma is not None:
+        await broken.read_pte(mm, addr)
+        await vma_end_read(vma)
+
+
+async def recheck_only(mm: Mm, addr: int) -> None:
+    """RCU, the page-table lock, the pmd compared again, and then a store; no lock that keeps the VMA.
+
+    *Locking*: RCU and the page-table lock.
+    """
+    await rcu_read_lock(mm.machine)
+    pmd = await mm_find_pmd(mm, addr)
+    entry = await pmd.read() if pmd is not None else None
+    if pmd is not None and entry is not None and is_table(entry):
+        ptl = lock_of_table(mm, mm.machine.table_frame(entry))
+        await spin_lock(ptl)
+        if (await pmd.read()).raw == entry.raw:
+            await offset_lockless(pmd, entry, addr).test_and_clear_young()
+        await spin_unlock(ptl)
+    await rcu_read_unlock(mm.machine)
+
+
+async def pagemap_hole(mm: Mm, addr: int) -> None:
+    """A read-locked walk with a pte_hole callback, as pagemap has one."""
+    await readers.walk_hole(mm, addr, addr + mm.format.page_size)
+
+
+async def ptdump(mm: Mm, addr: int) -> None:
+    """A dump of the tables whatever the VMAs are, with the lock of that kernel."""
+    await readers.ptdump(mm, addr, addr + mm.format.page_size)
+
+
+async def reverse_map(mm: Mm, addr: int) -> None:
+    """From the page's side: the reverse map's lock and no lock of the mm; counts accessed bits.
+
+    *Locking*: i_mmap_rwsem or anon_vma for reading.
+    """
+    vma, page = vma_at(mm, addr), page_at(mm, addr)
+    if vma is not None and page is not None:
+        await folio_referenced(vma.rmap_trees[0], page, addr - vma.start + vma.pgoff)
+
+
+async def program(mm: Mm, addr: int) -> None:
+    """A program that writes to the address twice, the second time perhaps through its TLB."""
+    await touch_twice(mm, addr)
+
+
+@allocates
+async def fault(mm: Mm, addr: int) -> None:
+    """A page fault at the address; a file's page comes from the page cache, if it has one there."""
+    vma, page = vma_at(mm, addr), page_at(mm, addr)
+    if vma is None or vma.file is None or page is not None:
+        await page_fault(mm, addr, page=page if vma is not None and vma.file is not None else None)
+
+
+async def dontneed(mm: Mm, addr: int) -> None:
+    """MADV_DONTNEED of the page at the address."""
+    await madvise_dontneed(mm, addr, addr + mm.format.page_size)
+
+
+@allocates
+async def khugepaged(mm: Mm, addr: int) -> None:
+    """khugepaged, which drops mmap_lock and comes back."""
+    await collapse_huge_page(mm, addr)
+
+
+@allocates
+async def mremap_table(mm: Mm, addr: int) -> None:
+    """mremap of 2 MiB, as a whole table where it can.
+
+    *Locking*: mmap_lock for writing.
+    """
+    await mremap(mm, addr, mm.pmd_level.size, elsewhere(mm, addr))
+
+
 WALKERS = {
     walker.name: walker
     for walker in (
@@ -134,6 +229,22 @@ WALKERS = {
         Walker("rcu", "rcu_read_lock, own address space", rcu_walk, own=True),
         Walker("gup-fast", "GUP-fast: interrupts off, pin, look again", gup, own=True),
         Walker("damon", "DAMON as merged: the page walker and a locked pte", damon_merged),
+        Walker(
+            "vma-lock",
+            "the VMA's own lock for reading",
+            vma_lock,
+            True,
+            exists=lambda config: config.vma_locks,
+        ),
+        Walker("recheck-only", "RCU, the page-table lock and a look back at the pmd; stores", recheck_only),
+        Walker("pagemap", "a read-locked walk with a callback for holes", pagemap_hole),
+        Walker("ptdump", "a walk that ignores VMAs, with the lock of that kernel", ptdump),
+        Walker("rmap", "from the page's side, under the reverse map's lock", reverse_map),
+        Walker("program", "a program that writes, and its TLB", program, own=True, user=True),
+        Walker("fault", "a page fault at the same address", fault, own=True),
+        Walker("dontneed", "MADV_DONTNEED of the same page", dontneed, own=True),
+        Walker("khugepaged", "a collapse of the same range", khugepaged),
+        Walker("mremap", "mremap of the same 2 MiB", mremap_table, own=True),
     )
 }
 """Every walker of the matrix by name."""

@@ -152,8 +152,10 @@ def _finished(futures: Iterable[Any]) -> Iterable[Any]:
 def tried(walker: str, changer: str, release: str, arch: str, limit: int | Limits | None) -> Cell:
     """One cell, wherever it runs."""
     who, what = WALKERS[walker], CHANGERS[changer]
-    scenario = pair(f"{changer}-vs-{walker}", who.walk, what, own=who.own, release=release, arch=arch)
-    if not what.exists(scenario.config()):
+    scenario = pair(
+        f"{changer}-vs-{walker}", who.walk, what, own=who.own, user=who.user, release=release, arch=arch
+    )
+    if not (what.exists(scenario.config()) and who.exists(scenario.config())):
         return Cell(walker, changer, release, arch, None)
     return Cell(walker, changer, release, arch, explore(scenario, limit=limit))
 
