@@ -28,7 +28,13 @@ class Notebook:
 
 
 NOTEBOOKS = (
-    Notebook("00", "00_start_here", "Start here", 15),
+    Notebook(
+        "00",
+        "00_start_here",
+        "Start here",
+        15,
+        ("ptwalk.checks.start.by_hand", "ptwalk.checks.start.report", "ptwalk.checks.start.fails"),
+    ),
     Notebook(
         "01",
         "01_page_tables",
