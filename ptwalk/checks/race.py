@@ -282,6 +282,24 @@ def played(
         raise NotYet(f"{name} can't be played: {one_line(str(wrong))}.") from None
 
 
+def cut_short(asked: Schedule, done: Replay) -> str:
+    """The first turn of a line that could not take all its steps, as a sentence; "" if each could.
+
+    A turn without an anchor is followed as far as it goes, and the replay says nothing: that CPU waits, or is through.
+    """
+    cpus = [step.cpu for step in done.steps]
+    at = 0
+    for number, turn in enumerate(asked.turns, 1):
+        taken = 0
+        while taken < turn.count and at < len(cpus) and cpus[at] == turn.cpu:
+            taken, at = taken + 1, at + 1
+        if taken < turn.count:
+            return (
+                f"In turn {number}, CPU {turn.cpu} took {taken} of {turn.count} steps: then it had to wait, or was through."
+            )
+    return ""
+
+
 # ---- words ----
 
 
