@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ptwalk.capture import open_capture
     from ptwalk.checks import check, hint, problem, progress, solution, start
     from ptwalk.checks.race import failed
+    from ptwalk.commands.stepper import stepper
     from ptwalk.errors import PtwalkError
     from ptwalk.trace.walk import WalkRecord
     from ptwalk.trials import check_walker, explore, matrix, replay, scenarios
@@ -25,6 +26,7 @@ _HOME = {
     "ptwalk.capture": ("open_capture",),
     "ptwalk.checks": ("check", "hint", "problem", "progress", "solution", "start"),
     "ptwalk.checks.race": ("failed",),
+    "ptwalk.commands.stepper": ("stepper",),
     "ptwalk.errors": ("PtwalkError",),
     "ptwalk.trace.walk": ("WalkRecord",),
     "ptwalk.trials": ("check_walker", "explore", "matrix", "replay", "scenarios"),
@@ -59,6 +61,7 @@ __all__ = [
     "scenarios",
     "solution",
     "start",
+    "stepper",
 ]
 
 
