@@ -24,10 +24,7 @@ RIGHT = {"by the machine": lambda: [marks for marks, _ in played(draw(SEED).line
 WRONG = {
     "as shipped": (lambda: [None] * 12, "none of the marks"),
     "nothing": (lambda: None, "Give a list of 12 marks"),
-    "one too many by chance": (
-        lambda: [*by_the_tlb()[:11], "-D" if by_the_tlb()[11] != "-D" else "AD"],
-        "Line 11",
-    ),
+    "D without A": (lambda: ["-D", *by_the_tlb()[1:]], "CPU 1 walked here"),
     **{name: (lambda name=name: books(draw(SEED).lines, name), words) for name, words in MISTAKES.items()},
 }
 

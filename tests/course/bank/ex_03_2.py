@@ -1,0 +1,24 @@
+"""Answers to 03.2: schedules that reach the gap, and those that come too early or too late."""
+
+import ptwalk
+from ptwalk.checks.locks.gap import READER
+
+RIGHT = {
+    "right after the downgrade": lambda: ("1x5 0x6", False),
+    "after the zap, before the cut": lambda: ("1x22 0x6", False),
+    "as the machine finds it": lambda: (ptwalk.explore(READER).schedule, False),
+    "the reader waits in the middle": lambda: ("1x5 0x2 1x10 0x4", False),
+}
+WRONG = {
+    "as shipped": (lambda: (None, None), "still empty"),
+    "one thing": (lambda: "1x5 0x6", "Hand in two things"),
+    "the reader first": (lambda: ("0x2 1x1", False), "it was still attached"),
+    "between detach and downgrade": (lambda: ("1x3 0x6", False), "CPU 0 is blocked there"),
+    "after the end": (lambda: ("1x30 0x6", False), "cut off already"),
+    "stops too early": (lambda: ("1x5 0x2", False), "ends before it has looked at the pmd"),
+    "has not looked": (lambda: ("1x5 0x1", False), "has not looked for the VMA yet"),
+    "munmap alone": (lambda: ("1x30", False), "CPU 0 never moves"),
+    "possible below a stack too": (lambda: ("1x5 0x6", True), "CPU 0 was never in it"),
+    "no claim": (lambda: ("1x5 0x6", None), "Can the same happen below a stack?"),
+    "no line": (lambda: ("CPU 1, then CPU 0", False), "can't be read"),
+}
