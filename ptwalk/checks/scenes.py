@@ -33,7 +33,9 @@ def handed_in(answer: object, name: str, parameters: Sequence[str]) -> Callable[
     wanted = f"async def {name}({', '.join(parameters)})"
     if inspect.iscoroutine(answer):
         answer.close()
-        raise NotYet(f"You handed in a run that was started already. Hand in the function: {name}, no brackets.")
+        raise NotYet(
+            f"You handed in a run that was started already. Hand in the function: {name}, no brackets."
+        )
     if not inspect.iscoroutinefunction(answer):
         raise NotYet(f"What you handed in is no async function. Begin it with {wanted}, and await each step.")
     try:

@@ -249,7 +249,8 @@ def _words(name: str, steps: Sequence[Step], verdict: Verdict) -> str:
             "and munmap was just freeing its tables."
         )
     kept = not any(
-        isinstance(step.operation, EntryOperation) and step.operation.pointer.level.name == "pmd" for step in second
+        isinstance(step.operation, EntryOperation) and step.operation.pointer.level.name == "pmd"
+        for step in second
     )
     if kept and "same" in name:
         return (
