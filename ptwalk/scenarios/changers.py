@@ -22,8 +22,11 @@ from ptwalk.actors.user import touch
 from ptwalk.kernel.config import KernelConfig
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
+from ptwalk.machine.folio import TakeFreedPage
+from ptwalk.machine.frames import Frame
 from ptwalk.scenarios.ground import Ground, anonymous, elsewhere, file_mapping, near_neighbour, span
 from ptwalk.scenarios.stage import Stage
+from ptwalk.walk.rmap import try_to_unmap
 
 CHANGER = "changer"
 LayOut = Callable[[Stage, Sequence[str]], Ground]
@@ -171,6 +174,52 @@ def _touch(stage: Stage, threads: Sequence[str]) -> Ground:
     return ground
 
 
+async def mremap_and_munmap(mm: Mm, old: int, length: int, new: int) -> None:
+    """Moves a mapping, and unmaps it at its new place: the page is freed while old translations may linger."""
+    await mremap(mm, old, length, new)
+    await munmap(mm, new, new + length)
+
+
+def _mremap_munmap(stage: Stage, threads: Sequence[str]) -> Ground:
+    ground = anonymous(stage, (*threads, CHANGER))
+    to = elsewhere(ground.mm, ground.addr)
+    stage.run(CHANGER, allocates(mremap_and_munmap), ground.mm, ground.addr, _page(ground), to)
+    return ground
+
+
+async def dontneed_and_reuse(mm: Mm, start: int, end: int, page: Frame) -> None:
+    """MADV_DONTNEED; the page that it frees is given to somebody else at once."""
+    await madvise_dontneed(mm, start, end)
+    await TakeFreedPage(page)
+
+
+def _dontneed_reuse(stage: Stage, threads: Sequence[str]) -> Ground:
+    ground = anonymous(stage, (*threads, CHANGER))
+    end = ground.addr + _page(ground)
+    stage.run(CHANGER, dontneed_and_reuse, ground.mm, ground.addr, end, ground.page)
+    return ground
+
+
+def _page_reclaim(stage: Stage, threads: Sequence[str]) -> Ground:
+    ground = anonymous(stage, threads)
+    assert ground.vma is not None
+    stage.run(CHANGER, try_to_unmap, ground.vma.anon_vma, ground.page, 0)
+    return ground
+
+
+def _munmap_file(stage: Stage, threads: Sequence[str]) -> Ground:
+    ground = file_mapping(stage, (*threads, CHANGER))
+    stage.run(CHANGER, munmap, ground.mm, ground.addr, ground.addr + span(ground.mm))
+    return ground
+
+
+def _munmap_half(stage: Stage, threads: Sequence[str]) -> Ground:
+    ground = anonymous(stage, (*threads, CHANGER), whole=True)
+    half = ground.addr + span(ground.mm) // 2
+    stage.run(CHANGER, munmap, ground.mm, half, ground.addr + span(ground.mm))
+    return ground
+
+
 CHANGERS = {
     changer.name: changer
     for changer in (
@@ -185,6 +234,8 @@ CHANGERS = {
             _munmap_last,
         ),
         Changer("munmap-stack", "munmap below a stack VMA: no downgrade before 6.5", _munmap_below_stack),
+        Changer("munmap-half", "munmap of the upper half of a VMA; its pte table stays", _munmap_half),
+        Changer("munmap-file", "munmap of a shared file mapping", _munmap_file),
         Changer("exit", "the process exits; the walker holds a user reference of its own", _exit, exits=True),
         Changer("collapse-anon", "khugepaged makes a huge page of the walked range", _collapse),
         Changer("retract", "a file collapse removes the pte tables of everybody who maps the file", _retract),
@@ -195,6 +246,14 @@ CHANGERS = {
         ),
         Changer("dontneed", "MADV_DONTNEED of the walked page", _dontneed),
         Changer(
+            "dontneed-reuse",
+            "MADV_DONTNEED of the walked page, which is handed to somebody else at once",
+            _dontneed_reuse,
+        ),
+        Changer(
+            "page-reclaim", "memory reclaim takes the walked page away, by its reverse map", _page_reclaim
+        ),
+        Changer(
             "reclaim",
             "MADV_DONTNEED of 2 MiB frees the empty pte table",
             _reclaim,
@@ -202,6 +261,9 @@ CHANGERS = {
         ),
         Changer("mremap-ptes", "mremap moves the walked page's pte", _mremap_ptes),
         Changer("mremap-table", "mremap moves the whole pte table to another address", _mremap_table),
+        Changer(
+            "mremap-munmap", "mremap moves the pte, munmap frees the page at its new place", _mremap_munmap
+        ),
         Changer("thp-split", "a huge page is split into small ones", _split),
         Changer("fault", "a page fault installs the first page", _fault),
         Changer("fault-huge", "a page fault installs a huge page", _fault_huge),

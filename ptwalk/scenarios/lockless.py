@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptwalk.actors.madvise import madvise_dontneed
 from ptwalk.kernel.pgtable import is_table, mm_find_pmd, offset_lockless
-from ptwalk.machine.folio import GetPageUnlessZero, PutPage, TakeFreedPage
+from ptwalk.machine.folio import GetPageUnlessZero, PutPage
 from ptwalk.machine.processor import local_irq_restore, local_irq_save
 from ptwalk.scenarios import walkers
-from ptwalk.scenarios.changers import CHANGER, CHANGERS
-from ptwalk.scenarios.ground import anonymous
+from ptwalk.scenarios.changers import CHANGERS
 from ptwalk.scenarios.monitor import WITHOUT_WILD
-from ptwalk.scenarios.pair import WALKER, pair
-from ptwalk.scenarios.scenario import Never, Scenario, Sometimes
-from ptwalk.scenarios.stage import Stage
+from ptwalk.scenarios.pair import pair
+from ptwalk.scenarios.scenario import Never, Sometimes
 from ptwalk.walk import broken, damon, gup_fast
 
 if TYPE_CHECKING:
@@ -96,19 +93,6 @@ async def monitor_irqs_off(mm: Mm, addr: int) -> None:
 async def walk_nothing(mm: Mm, addr: int) -> None:
     """No lock, interrupts on."""
     await broken.walk_without_locks(mm, addr)
-
-
-async def dontneed_and_reuse(mm: Mm, start: int, end: int, page: Frame) -> None:
-    """MADV_DONTNEED; the page that it frees is given to somebody else at once."""
-    await madvise_dontneed(mm, start, end)
-    await TakeFreedPage(page)
-
-
-def _dontneed_and_reuse(walk: walkers.Walk, stage: Stage) -> None:
-    ground = anonymous(stage, (WALKER, CHANGER))
-    mm = ground.mm
-    stage.run(CHANGER, dontneed_and_reuse, mm, ground.addr, ground.addr + mm.format.page_size, ground.page)
-    stage.run(WALKER, walk, mm, ground.addr)
 
 
 LOCKLESS = (
@@ -367,27 +351,36 @@ LOCKLESS = (
         release="5.15.0",
         source=_RECHECK,
     ),
-    Scenario(
+    pair(
         "dontneed-vs-gup-pmd-only",
-        "GUP-fast that looks again at the pmd alone: the page was freed and belongs to somebody else when it is pinned",
-        lambda stage: _dontneed_and_reuse(gup_pmd_only, stage),
-        Sometimes("stale result", 2),
+        gup_pmd_only,
+        CHANGERS["dontneed-reuse"],
+        own=True,
+        story=(
+            "GUP-fast that looks again at the pmd alone: the page was freed and belongs to somebody "
+            "else when it is pinned"
+        ),
+        expect=Sometimes("stale result", 2),
         arch="arm64",
         source=_RECHECK,
     ),
-    Scenario(
+    pair(
         "dontneed-vs-gup",
-        "GUP-fast that looks again at both: it notices, and drops the pin",
-        lambda stage: _dontneed_and_reuse(walkers.gup, stage),
-        Never(),
+        walkers.gup,
+        CHANGERS["dontneed-reuse"],
+        own=True,
+        story="GUP-fast that looks again at both: it notices, and drops the pin",
+        expect=Never(),
         arch="arm64",
         source=_RECHECK,
     ),
-    Scenario(
+    pair(
         "dontneed-vs-gup-pin-last",
-        "GUP-fast that looks again first and pins then: what it looked at changed in between",
-        lambda stage: _dontneed_and_reuse(gup_pin_last, stage),
-        Sometimes("stale result", 2),
+        gup_pin_last,
+        CHANGERS["dontneed-reuse"],
+        own=True,
+        story="GUP-fast that looks again first and pins then: what it looked at changed in between",
+        expect=Sometimes("stale result", 2),
         arch="arm64",
         source="mm/gup.c, 5.15: pin first, look again then",
     ),

@@ -34,9 +34,8 @@ def pair(
 ) -> Scenario:
     """The scenario in which `walk(mm, addr)` runs while the changer does its work.
 
-    `own` puts the walker's CPU into the address space it walks: it gets its flush IPIs.  `user` says that the walker is a
-    program, whose CPU has a TLB.  `settings` are fields of
-    `Scenario` (release, arch, axes, source, oracles).
+    `own` puts the walker's CPU into the address space it walks: it gets its flush IPIs.  `user` says that the walker
+    is a program, whose CPU has a TLB.  `settings` are fields of `Scenario` (release, arch, axes, source, oracles).
     """
 
     def lay_out(stage: Stage) -> None:
