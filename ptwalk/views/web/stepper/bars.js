@@ -6,8 +6,16 @@ import { hueClass } from "./tags.js";
 
 const past = (ctx, span) => span.from <= ctx.n;
 
+/** Whether a bar can be left out: a sliver right beside one that is drawn. Keeps very long runs quick. */
+function sliver(drawn, x, w) {
+  if (w < 3 && x - drawn.end < 3) return true;
+  drawn.end = x + w;
+  return false;
+}
+
 export function lockBars(ctx, g, row, lit) {
   const y = g.y[`l${row.lock.id}`];
+  const drawn = { end: -10 };
   return row.spans.map((span) => {
     const from = Math.max(span.from, 1);
     const x = g.l(from) + 1.5;
@@ -15,6 +23,7 @@ export function lockBars(ctx, g, row, lit) {
       g.r(Math.min(span.to === Infinity ? ctx.run.length : span.to - 1 < from ? from : span.to - 1, ctx.run.length)) -
       x -
       1.5;
+    if (sliver(drawn, x, w)) return null;
     const who = ctx.run.cpus[span.cpu].name;
     const shared = span.mode === "read";
     const text =
@@ -33,10 +42,12 @@ export function lockBars(ctx, g, row, lit) {
 
 export function lifeBars(ctx, g, row, lit) {
   const y = g.y[`f${row.frame}`];
+  const drawn = { end: -10 };
   return row.spans.map((span, i) => {
     const a = span.from === 0 ? g.l(1) : g.x(Math.max(span.from, 1));
     const next = row.spans[i + 1];
     const b = next ? g.x(next.from) : g.r(Math.max(ctx.run.length, 1));
+    if (sliver(drawn, a, b - a)) return null;
     const word =
       span.state === "live"
         ? span.table
