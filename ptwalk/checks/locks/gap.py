@@ -57,7 +57,8 @@ def check(answer: object, seed: int) -> str:
             f"{verdict.executions} executions were searched, and CPU 0 was never in it. Which lock does CPU 1 hold?"
         )
     switches = replay.schedule.switches
-    return f"Your schedule reaches the gap with {switches} switches; below a stack no execution does."
+    turns = "one switch" if switches == 1 else f"{switches} switches"
+    return f"Your schedule reaches the gap with {turns}; below a stack no execution does."
 
 
 def reaches(replay: Replay) -> bool:
