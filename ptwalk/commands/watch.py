@@ -77,12 +77,12 @@ class Watcher:
 
     def run(self) -> None:
         """Look until somebody interrupts."""
-        names = self._files[0].name if len(self._files) == 1 else f"{len(self._files)} files"
-        print(f"Watching {names}. Save, and the verdict comes here. Ctrl-C ends.", flush=True)
         for file in self._files:
             if not self._at_once:
                 self._saved[file] = _stamp(file)
                 self._content[file] = _content(file)
+        names = self._files[0].name if len(self._files) == 1 else f"{len(self._files)} files"
+        print(f"Watching {names}. Save, and the verdict comes here. Ctrl-C ends.", flush=True)
         while True:
             self.look()
             time.sleep(LOOK)
