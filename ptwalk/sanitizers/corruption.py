@@ -10,7 +10,7 @@ from ptwalk.sanitizers.rules import broken_rule
 from ptwalk.trace.observation import Observation
 from ptwalk.trace.report import Report, report_on
 
-_FOREIGN = ("freed", "reused", "wild")
+_FOREIGN = ("reused", "wild")
 
 
 class Corruption:
