@@ -1,0 +1,184 @@
+"""Somebody's own walker: verdicts like everybody's, and every slip told in one kind message."""
+
+import functools
+import random
+
+import pytest
+
+import ptwalk
+from ptwalk.kernel import (
+    find_vma,
+    is_table,
+    local_irq_disable,
+    mm_find_pmd,
+    mmap_read_lock,
+    mmap_read_unlock,
+    pte_offset_map_lock,
+    pte_unmap_unlock,
+)
+from ptwalk.trials.own_walker import NotAWalker, Row
+
+
+async def unlocked(mm, addr):
+    """Only the page-table lock."""
+    pmd = await mm_find_pmd(mm, addr)
+    if pmd is None or not is_table(await pmd.read()):
+        return None
+    pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
+    if pte is None:
+        return None
+    entry = await pte.read()
+    await pte_unmap_unlock(mm, ptl)
+    return entry.accessed
+
+
+async def locked(mm, addr):
+    """In a VMA, under mmap_lock."""
+    await mmap_read_lock(mm)
+    vma = await find_vma(mm, addr)
+    young = await unlocked(mm, addr) if vma is not None and addr in vma else None
+    await mmap_read_unlock(mm)
+    return young
+
+
+async def forgets_await(mm, addr):
+    """The lock is never taken."""
+    mmap_read_lock(mm)
+    await mmap_read_unlock(mm)
+
+
+async def forgets_await_of_a_call(mm, addr):
+    """The call gives a coroutine."""
+    pmd = mm_find_pmd(mm, addr)
+    return pmd.read()
+
+
+async def loops(mm, addr):
+    """Never awaits."""
+    while True:
+        addr += 1
+
+
+async def goes_round(mm, addr):
+    """Awaits, and never ends."""
+    while True:
+        await mm_find_pmd(mm, addr)
+
+
+async def raises(mm, addr):
+    """Divides by zero."""
+    await mm_find_pmd(mm, addr)
+    return 1 // 0
+
+
+async def keeps(mm, addr):
+    """Keeps mmap_lock."""
+    await mmap_read_lock(mm)
+
+
+async def drops(mm, addr):
+    """Drops what it does not hold."""
+    await mmap_read_unlock(mm)
+
+
+async def leaves_irqs_off(mm, addr):
+    """Leaves interrupts off."""
+    await local_irq_disable(mm.machine)
+
+
+async def throws_dice(mm, addr):
+    """Uses something besides the simulated memory."""
+    for _ in range(random.randrange(1, 50)):
+        await mm_find_pmd(mm, addr)
+
+
+async def does_nothing(mm, addr):
+    """Touches no table."""
+
+
+async def one_argument(mm):
+    """Takes too little."""
+
+
+async def yields(mm, addr):
+    """An async generator."""
+    yield addr
+
+
+def plain(mm, addr):
+    """Not async."""
+
+
+def test_a_walker_without_the_lock_fails_and_one_with_it_does_not():
+    """The verdicts of a scenario, for 15 lines of one's own; places are lines of one's own file."""
+    verdict = ptwalk.check_walker(unlocked, against="munmap", release="6.1")
+    assert verdict.outcome == "bug" and verdict.switches == 2
+    assert "test_own_walker.py" in str(verdict.report)
+    assert ptwalk.check_walker(locked, against="munmap", release="6.1").outcome == "safe"
+
+
+def test_a_list_or_all_gives_a_row():
+    """One verdict for each changer that this kernel has."""
+    row = ptwalk.check_walker(unlocked, against=["munmap", "munmap-neighbour"], release="5.15.0")
+    assert isinstance(row, Row) and row.outcome == "bug"
+    assert [verdict.outcome for verdict in row.values()] == ["bug", "safe"]
+    everything = ptwalk.check_walker(locked, against="all", release="7.1")
+    assert everything.outcome == "safe" and "reclaim" in everything
+    assert "reclaim" not in ptwalk.check_walker(locked, against="all", release="6.1")
+    assert "munmap" in str(row) and set(row.to_json()) == set(row)
+
+
+def test_a_partial_is_a_walker_too():
+    """functools.partial, methods and objects that are called are taken."""
+
+    async def with_flag(mm, addr, flag):
+        return await locked(mm, addr) if flag else None
+
+    assert ptwalk.check_walker(functools.partial(with_flag, flag=True)).outcome == "safe"
+
+
+def test_a_walker_that_touches_nothing_is_told_so():
+    """Its verdict is safe, and says that it says nothing."""
+    verdict = ptwalk.check_walker(does_nothing)
+    assert verdict.outcome == "safe" and "says nothing" in verdict.assumptions[-1]
+
+
+@pytest.mark.parametrize(
+    ("walker", "words"),
+    [
+        (plain, "is not async: begin it with 'async def plain(mm, addr)'"),
+        (forgets_await, "forgets 'await'"),
+        (forgets_await_of_a_call, "forgets 'await'"),
+        (loops, "without an operation"),
+        (goes_round, "round in circles"),
+        (raises, "ZeroDivisionError"),
+        (keeps, "lock kept at the end"),
+        (drops, "does not hold"),
+        (leaves_irqs_off, "interrupts left off"),
+        (throws_dice, "besides the simulated memory"),
+        (one_argument, "cannot be called with an address space and an address"),
+        (yields, "has a yield in it"),
+        (3, "a walker is a function"),
+        (None, "a walker is a function"),
+    ],
+)
+def test_slips_are_told(walker, words):
+    """What a learner gets wrong is told in one message with its place, never as a race."""
+    with pytest.raises(NotAWalker) as told:
+        ptwalk.check_walker(walker)
+    assert words in str(told.value), str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_walk_that_was_started_is_told():
+    """The coroutine instead of the function."""
+    with pytest.raises(NotAWalker, match="started already"):
+        ptwalk.check_walker(locked(None, 0))
+
+
+def test_unknown_changers_and_kernels_are_told():
+    """With what there is."""
+    with pytest.raises(NotAWalker, match="munmap"):
+        ptwalk.check_walker(locked, against="gremlin")
+    with pytest.raises(NotAWalker, match="newer release"):
+        ptwalk.check_walker(locked, against="reclaim", release="5.15.0")
