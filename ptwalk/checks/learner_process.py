@@ -73,9 +73,7 @@ class _Face(ModuleType):
         self.handed_in: list[tuple[Any, int | None]] = []
 
     def __getattr__(self, name: str) -> Any:
-        import ptwalk
-
-        return getattr(ptwalk, name)
+        return getattr(sys.modules["ptwalk"], name)
 
     def check(self, name: str, answer: object = None, *, seed: int | None = None) -> None:
         self.handed_in.append((answer, seed))
