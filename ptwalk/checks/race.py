@@ -295,7 +295,8 @@ def cut_short(asked: Schedule, done: Replay) -> str:
             taken, at = taken + 1, at + 1
         if taken < turn.count:
             return (
-                f"In turn {number}, CPU {turn.cpu} took {taken} of {turn.count} steps: then it had to wait, or was through."
+                f"In turn {number}, CPU {turn.cpu} took {taken} of {turn.count} steps: then it had to "
+                f"wait, or was through."
             )
     return ""
 

@@ -48,6 +48,17 @@ NOTEBOOKS = (
             "ptwalk.checks.page_tables.translate_arm64",
         ),
     ),
+    Notebook(
+        "05",
+        "05_race_munmap",
+        "A race: munmap under the read lock",
+        40,
+        (
+            "ptwalk.checks.munmap.accident",
+            "ptwalk.checks.munmap.mend",
+            "ptwalk.checks.munmap.words",
+        ),
+    ),
 )
 
 

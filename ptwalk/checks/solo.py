@@ -15,7 +15,7 @@ from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.race import handed_in, one_line
 from ptwalk.explore.replay import Step, replay_on
 from ptwalk.kernel.vma import FindVma, VmasIn
-from ptwalk.machine.entries import ChangeEntry, EntryOperation
+from ptwalk.machine.entries import EntryOperation
 from ptwalk.machine.frames import Frame
 from ptwalk.machine.locks import LockOperation
 from ptwalk.scenarios import Never, Scenario
@@ -89,8 +89,12 @@ class Habits:
     """When a walker took what: the number of the step, or None if it never did."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
-        self.mmap_lock = self.mmap_unlock = self.find_vma = self.pmd_read = self.ptl = self.pml = None
-        self.store: int | None = None
+        self.mmap_lock: int | None = None
+        self.mmap_unlock: int | None = None
+        self.find_vma: int | None = None
+        self.pmd_read: int | None = None
+        self.ptl: int | None = None
+        self.pml: int | None = None
         self.mmap_mode = ""
         self.pmd_after_ptl = False
         for step in steps:
@@ -104,8 +108,6 @@ class Habits:
         elif isinstance(operation, EntryOperation) and operation.pointer.level.name == "pmd":
             self.pmd_read = self.pmd_read or step.number
             self.pmd_after_ptl = self.pmd_after_ptl or self.ptl is not None
-        if isinstance(operation, ChangeEntry):
-            self.store = self.store or step.number
 
     def _lock(self, number: int, operation: Any) -> None:
         lock, frees = operation.lock, "un" in operation.kind or operation.kind.startswith("up")

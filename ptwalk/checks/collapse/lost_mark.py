@@ -33,7 +33,11 @@ def _what_happened(done: Replay) -> str:
     store = next((step for step in walker if isinstance(step.operation, ChangeEntry)), None)
     cut = _number(done, 1, "xchg", "pmd")
     if cut is None:
-        told = f" ({_turn(done).capitalize()} of your line does not fit: that CPU was blocked or done.)" if done.diverged else ""
+        told = (
+            f" ({_turn(done).capitalize()} of your line does not fit: that CPU was blocked or done.)"
+            if done.diverged
+            else ""
+        )
         if store is None:
             return f"In your line nothing was cut off, and CPU 0 wrote nothing.{told}"
         return f"In your line nothing was cut off before it ended.{told}"
@@ -58,7 +62,8 @@ def _no_store(done: Replay, walker: list[Step], cut: int) -> str:
     read = [step for step in walker if _level(step) == "pte"]
     if read and zapped is not None and read[0].number > zapped:
         return (
-            f"CPU 0 read the pte in step {read[0].number}. It was cleared in step {zapped}, so it was not present, and "
+            f"CPU 0 read the pte in step {read[0].number}. It was cleared in step {zapped}, so it was "
+            f"not present, and "
             "CPU 0 wrote nothing."
         )
     if done.diverged:

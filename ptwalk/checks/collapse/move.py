@@ -105,7 +105,10 @@ def check(answer: object, seed: int) -> str:
             if verdict.outcome != "safe":
                 race.refuse(seated, verdict, _words(against, verdict), f"Against {against}: ")
             executions += verdict.executions
-    return f"Alone it moves the table; against retract, all {executions} executions searched: page 0 stays where it is."
+    return (
+        f"Alone it moves the table; against retract, all {executions} executions searched: page 0 stays "
+        f"where it is."
+    )
 
 
 def _alone(move: Move) -> None:
@@ -115,7 +118,7 @@ def _alone(move: Move) -> None:
         if race.oracle(verdict) == "deadlock":
             words = "You ask for a lock that mremap holds already. The remover takes no lock of this process anyway."
         raise NotYet(f"With nobody else there: {words or race.observed(verdict)}")
-    before, after, done = _pmds(moving(move))
+    before, after, _ = _pmds(moving(move))
     if after[0] or after[1] != before[0] & ~0xFFF | after[1] & 0xFFF or not after[1]:
         raise NotYet(
             f"With nobody else there, the old pmd is {after[0]:#x} at the end and the new one {after[1]:#x}. "
@@ -124,7 +127,7 @@ def _alone(move: Move) -> None:
     verdict = explore(moving(move, taken=True))
     if verdict.outcome != "safe":
         raise NotYet(f"Where the new place has a table already: {race.observed(verdict)}")
-    before, after, done = _pmds(moving(move, taken=True))
+    before, after, _ = _pmds(moving(move, taken=True))
     if after != before:
         raise NotYet("The new place had a table already, and you hung another over it.")
 
@@ -145,11 +148,16 @@ def _pmds(scenario: Scenario) -> tuple[tuple[int, int], tuple[int, int], Replay]
 def _words(against: str, verdict: Verdict) -> str:
     oracle = race.oracle(verdict)
     if oracle == "deadlock":
-        return "Two CPUs wait for each other. You hold one lock and want another; retract takes them the other way round."
+        return (
+            "Two CPUs wait for each other. You hold one lock and want another; retract takes them the "
+            "other way round."
+        )
     if oracle == "violation":
         return ""
     if against == "retract and huge":
-        return "The table was gone, and a huge page hung in its place. You moved the leaf as if it were a table."
+        return (
+            "The table was gone, and a huge page hung in its place. You moved the leaf as if it were a table."
+        )
     return (
         "retract took the table away between your look at the pmd and your move. "
         "You hung physical page 0 into the tree as a page table."
@@ -166,11 +174,13 @@ EXERCISE = Exercise(
     hints=(
         "How old is your decision at the moment you act on it?",
         "Decide again under a lock that the remover takes too. Which one do you both take?",
-        "After the PMD table's lock is held: entry = await old.read(); if it is not a table, unlock all and return False. "
+        "After the PMD table's lock is held: entry = await old.read(); if it is not a table, unlock "
+        "all and return False. "
         "mremap then moves the entries one by one.",
     ),
     why=(
-        "retract needs the PMD table's lock for the cut. What you read while you hold it stays true until you drop it. "
+        "retract needs the PMD table's lock for the cut. What you read while you hold it stays true "
+        "until you drop it. "
         "Linux 6.12 looks again in the same place (6fa1066fc5d0, CVE-2024-50066)."
     ),
     check=check,

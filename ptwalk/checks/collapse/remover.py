@@ -28,7 +28,7 @@ REMOVER, WALKER, OTHER = "remover", "walker", "other walker"
 
 
 async def mkold_with_look_back(mm: Mm, addr: int) -> None:
-    """The walker of the exercise: RCU on, read the pmd, lock the table, read the pmd again; if it is the same, write."""
+    """The walker of the exercise: RCU on, read pmd, lock the table, read pmd again; if it is the same, write."""
     await rcu_read_lock(mm.machine)
     pmd = await mm_find_pmd(mm, addr)
     entry = await pmd.read() if pmd is not None else None
@@ -120,7 +120,11 @@ def _alone(remove: Remove) -> Replay:
     stage = scenario.stage()
     verdict = explore(scenario)
     done = replay_on(stage.program(), "0x900 1x40")
-    cuts = [s for s in done.steps if isinstance(s.operation, ChangeEntry) and s.operation.pointer.level.name == "pmd"]
+    cuts = [
+        s
+        for s in done.steps
+        if isinstance(s.operation, ChangeEntry) and s.operation.pointer.level.name == "pmd"
+    ]
     frees = [s for s in done.steps if s.kind == "free"]
     if verdict.outcome == "bug" and race.oracle(verdict) not in ("leak", "lifetime"):
         raise NotYet(f"With nobody else there: {race.observed(verdict)}")
@@ -152,7 +156,10 @@ def _words(done: Replay, verdict: Verdict) -> str:
     ptl, pml = held.get("pte"), held.get("pmd")
     oracle = race.oracle(verdict)
     if oracle == "deadlock":
-        return "Two CPUs wait for each other: you hold the pte table's lock and want the PMD table's. Others take them the other way round."
+        return (
+            "Two CPUs wait for each other: you hold the pte table's lock and want the PMD table's. "
+            "Others take them the other way round."
+        )
     if oracle == "lifetime" and ptl is not None:
         return "A walker had read the pmd and was about to take the table's lock. You gave the table back at once."
     if oracle == "lifetime":
@@ -162,9 +169,14 @@ def _words(done: Replay, verdict: Verdict) -> str:
             return "You held the PMD table's lock for longer. The walker never takes that lock."
         return "The walker looked back, saw the same pmd, and then you cut the table off. Its store came after that."
     if oracle == "detached" and ptl is not None and ptl[0] > cut:
-        return "You took the table's lock after you had cleared the pmd. Too late: the walker's check had passed before."
+        return (
+            "You took the table's lock after you had cleared the pmd. Too late: the walker's check had "
+            "passed before."
+        )
     if oracle == "detached":
-        return "You dropped the table's lock before you cut. The walker's check and its store fitted in between."
+        return (
+            "You dropped the table's lock before you cut. The walker's check and its store fitted in between."
+        )
     return ""
 
 
@@ -177,12 +189,15 @@ EXERCISE = Exercise(
     minutes=25,
     hints=(
         "What can happen right after the walker's second look, before its store?",
-        "A check holds only while the one who could change the answer is kept out. Under which lock does the walker check?",
-        "Take the pte table's lock inside the PMD table's, clear the pmd, flush, drop both; then let RCU free the table: "
+        "A check holds only while the one who could change the answer is kept out. Under which lock "
+        "does the walker check?",
+        "Take the pte table's lock inside the PMD table's, clear the pmd, flush, drop both; then let "
+        "RCU free the table: "
         "await call_rcu(mm.machine, table).",
     ),
     why=(
-        "The walker looks back under the pte table's lock. As the cut needs that lock too, the answer can't change while "
+        "The walker looks back under the pte table's lock. As the cut needs that lock too, the "
+        "answer can't change while "
         "it is held. And a walker that waits for the lock is inside an RCU section, so the lock's memory stays. "
         "The file collapse does it so since 6.6 (retract_page_tables)."
     ),

@@ -52,7 +52,16 @@ def _tries() -> tuple[Try, ...]:
         ("6.1", "arm64", "6.1 (arm64)", ()),
         ("7.1", "x86-64", "7.1 (x86-64)", ()),
     )
-    changers = ("munmap", REUSE, "collapse-anon", "retract", "thp-split", "mremap-ptes", "mremap-table", "reclaim")
+    changers = (
+        "munmap",
+        REUSE,
+        "collapse-anon",
+        "retract",
+        "thp-split",
+        "mremap-ptes",
+        "mremap-table",
+        "reclaim",
+    )
     for changer in changers:
         for release, arch, told, axes in kernels:
             probe = Scenario("", "", lambda stage: None, Never(), release=release, arch=arch, axes=dict(axes))
@@ -75,7 +84,9 @@ def racing(walker: Walk, one: Try) -> Scenario:
     async def used(mm: Mm, addr: int) -> None:
         page = await walker(mm, addr)
         if page is not None and not isinstance(page, Frame):
-            await race.Result(f"gup_one gave back {type(page).__name__}. It is to give the pinned page, or None.")
+            await race.Result(
+                f"gup_one gave back {type(page).__name__}. It is to give the pinned page, or None."
+            )
             return
         await use(mm, page)
 
@@ -117,7 +128,12 @@ def check(answer: object, seed: int) -> str:
             seated = replace(scenario, cpus=order)
             verdict = explore(seated, limit=race.LIMITS)
             if verdict.outcome != "safe":
-                race.refuse(seated, verdict, _words(walker, one, verdict), f"Against {one.changer}, kernel {one.told}: ")
+                race.refuse(
+                    seated,
+                    verdict,
+                    _words(walker, one, verdict),
+                    f"Against {one.changer}, kernel {one.told}: ",
+                )
             executions += verdict.executions
     changers = len({one.changer for one in tries})
     return f"Safe against {changers} changers on 6 kernels: all {executions:,} executions searched."
@@ -137,10 +153,14 @@ def _does_its_work(walker: Walk) -> None:
     solo = _run(walker, got, anonymous)
     if got != [solo.ground.page]:
         if got == [None]:
-            raise NotYet("With nobody else there, gup_one gave None. The page is mapped and the program may read it.")
+            raise NotYet(
+                "With nobody else there, gup_one gave None. The page is mapped and the program may read it."
+            )
         raise NotYet(f"With nobody else there, gup_one gave {got[0]!r}, not the page that is mapped at addr.")
     assert solo.ground.page is not None
-    lock = next((step.operation.lock for step in solo.steps if isinstance(step.operation, LockOperation)), None)
+    lock = next(
+        (step.operation.lock for step in solo.steps if isinstance(step.operation, LockOperation)), None
+    )
     if lock is not None:
         raise NotYet(f"gup_one took the {lock.name}. It is to do without locks: the program must not wait.")
     if solo.references(solo.ground.page) != 2:
@@ -152,7 +172,9 @@ def _does_its_work(walker: Walk) -> None:
         got.clear()
         solo = _run(walker, got, spoil)
         if got != [None]:
-            raise NotYet(f"The entry was {words}: the program may not read there. gup_one pinned the page all the same.")
+            raise NotYet(
+                f"The entry was {words}: the program may not read there. gup_one pinned the page all the same."
+            )
 
 
 def _run(walker: Walk, got: list[Any], ground: Callable[[Stage, Sequence[str]], Ground]) -> Solo:
@@ -194,13 +216,17 @@ def _words(walker: Walk, one: Try, verdict: Verdict) -> str:
     before = [_level(step) for step in solo.steps[:pin]] if pin is not None else []
     if oracle == "lifetime":
         if off is None and "rcu_read_lock" in kinds:
-            return "Your CPU answered the flush IPI inside its RCU section, and the table was freed under you."
+            return (
+                "Your CPU answered the flush IPI inside its RCU section, and the table was freed under you."
+            )
         if off is None:
             return "Your interrupts were on. Your CPU answered the flush IPI in the middle of the walk."
         if on is not None and pin is not None and on < pin:
             return "You let interrupts on again before the page was pinned."
         if on is not None and any(_level(step) for step in solo.steps[on:]):
-            return "You let interrupts on again before your second look, and looked into a table that was freed."
+            return (
+                "You let interrupts on again before your second look, and looked into a table that was freed."
+            )
     if oracle == "leak" or "Lock kept" in str(verdict.report):
         return "The second look said that something had changed. You gave None, and kept the pin."
     if oracle in ("stale result", "confusion", "wild"):
@@ -209,10 +235,14 @@ def _words(walker: Walk, one: Try, verdict: Verdict) -> str:
         if before.count("pmd") > 1 and before.count("pte") > 1:
             return "It changed between your second look and your pin."
         if "pmd" not in after and "pte" not in after:
-            return "You pinned a page that had been copied away or given to somebody else meanwhile, and did not look again."
+            return (
+                "You pinned a page that had been copied away or given to somebody else meanwhile, and "
+                "did not look again."
+            )
         if "pmd" not in after:
             return (
-                "The pte was unchanged in a table that had been cut off: your page had been copied away, and what you "
+                "The pte was unchanged in a table that had been cut off: your page had been copied "
+                "away, and what you "
                 "write there goes nowhere."
             )
         if "pte" not in after:
@@ -235,12 +265,14 @@ EXERCISE = Exercise(
     hints=(
         "Three questions. Is the table still memory? Is it still the table? Is the page still the page?",
         "Keep local copies of all that you load on the way down. Pin. Then look again at the pmd and at the pte.",
-        "local_irq_save; load each entry once; the pte a leaf with .user? GetPageUnlessZero; if (await pmd.read()).raw "
+        "local_irq_save; load each entry once; the pte a leaf with .user? GetPageUnlessZero; if "
+        "(await pmd.read()).raw "
         "or (await pte.read()).raw differs from your copy: PutPage and None; local_irq_restore on every path.",
     ),
     why=(
         "Interrupts off make every freer wait, so tables are memory. The pin is there before the second look, so a "
-        "remover either sees your pin, or you see its cut. The pmd tells of a table that was cut off, the pte of a page "
+        "remover either sees your pin, or you see its cut. The pmd tells of a table that was cut "
+        "off, the pte of a page "
         "that was taken away."
     ),
     check=check,

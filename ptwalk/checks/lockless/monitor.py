@@ -22,14 +22,16 @@ def check(answer: object, seed: int) -> str:
     """Each finding is a scenario's name and a schedule; it is replayed on the kernel it was given for."""
     if not isinstance(answer, Mapping):
         raise NotYet(
-            'Hand in a dict: {"ipi": "SCENARIO SCHEDULE", "rcu": "SCENARIO SCHEDULE"}; a claim that nothing breaks is "none".'
+            'Hand in a dict: {"ipi": "SCENARIO SCHEDULE", "rcu": "SCENARIO SCHEDULE"}; a claim that '
+            'nothing breaks is "none".'
         )
     for kernel in KERNELS:
         if answer.get(kernel) is None:
             raise NotYet(f'{kernel}: nothing there yet. Give a scenario and a schedule, or "none".')
     if all(_is_none(answer[kernel]) for kernel in KERNELS):
         raise NotYet(
-            "Twice none. The monitor's CPU does not run the process that it looks at. To which CPUs does the flush send "
+            "Twice none. The monitor's CPU does not run the process that it looks at. To which CPUs "
+            "does the flush send "
             "its interrupt?"
         )
     found = [_one(kernel, answer[kernel]) for kernel in KERNELS]
@@ -48,11 +50,14 @@ def _one(kernel: str, answer: object) -> str:
                 "monitor, and was not waited for."
             )
         raise NotYet(
-            "rcu: you claim that nothing breaks. The memory stays, that is so. But this walker writes: is the table still "
+            "rcu: you claim that nothing breaks. The memory stays, that is so. But this walker "
+            "writes: is the table still "
             "the table when it does?"
         )
     if not isinstance(answer, str):
-        raise NotYet(f"{kernel}: this is {type(answer).__name__}. Give text: a scenario's name, a blank, a schedule.")
+        raise NotYet(
+            f"{kernel}: this is {type(answer).__name__}. Give text: a scenario's name, a blank, a schedule."
+        )
     words = answer.replace("'", " ").replace('"', " ").removeprefix("ptwalk replay ").split()
     name = next((word for word in words if "-vs-" in word), "")
     scenario = name.partition("@")[0].removesuffix("-rcu")
@@ -65,7 +70,11 @@ def _one(kernel: str, answer: object) -> str:
     done = race.played(scenario, line, f"{kernel}: the schedule", **axes)
     report = done.report
     if isinstance(report, Report) and report.sanitizer in ("lifetime", "detached"):
-        return "a freed table was touched" if report.sanitizer == "lifetime" else "a store into a table that was cut off"
+        return (
+            "a freed table was touched"
+            if report.sanitizer == "lifetime"
+            else "a store into a table that was cut off"
+        )
     raise NotYet(f"{kernel} ({said}): {_what_happened(line, done, scenario, kernel)}")
 
 
@@ -75,7 +84,8 @@ def _what_happened(line: str, done: Replay, scenario: str, kernel: str) -> str:
     last = done.steps[-1]
     if kernel == "rcu" and scenario.startswith("munmap"):
         return (
-            "no freed table was touched. RCU's grace period waits for a CPU with interrupts off, so this table can't be "
+            "no freed table was touched. RCU's grace period waits for a CPU with interrupts off, so "
+            "this table can't be "
             "freed while the monitor is in it."
         )
     short = race.cut_short(race.schedule_line(line), done)
@@ -96,8 +106,10 @@ EXERCISE = Exercise(
         "khugepaged cuts, the monitor locks, reads and writes.",
     ),
     why=(
-        "Interrupts off keep a table alive only if its freer waits for this CPU; an IPI goes to CPUs that run the process. "
-        "(We reasoned that; no document says it.) And keeping memory is not keeping meaning: without locks, never write."
+        "Interrupts off keep a table alive only if its freer waits for this CPU; an IPI goes to CPUs "
+        "that run the process. "
+        "(We reasoned that; no document says it.) And keeping memory is not keeping meaning: without "
+        "locks, never write."
     ),
     check=check,
     seconds=10.0,

@@ -23,7 +23,7 @@ FREES: dict[str, dict[str, Any]] = {
     "RCU": {"table_free": "rcu"},
     "no memory": {"table_free": "rcu", "batch_allocation_fails": True},
 }
-"""How the table is freed: without an IPI, after a flush IPI, by RCU, by the fallback of RCU without memory (to 6.13)."""
+"""How the table is freed: without an IPI, after a flush IPI, by RCU, by the fallback without memory (to 6.13)."""
 
 
 async def nothing(mm: Mm, addr: int) -> None:
@@ -72,7 +72,9 @@ def check(answer: object, seed: int) -> str:
         for hold in HOLDS:
             verdict, said = verdict_of(free, hold), table[free, hold]
             if said and verdict.outcome == "bug":
-                race.refuse(cell(free, hold), verdict, f"{_name(free, hold)}: you say safe. {_WHY[free, hold]}")
+                race.refuse(
+                    cell(free, hold), verdict, f"{_name(free, hold)}: you say safe. {_WHY[free, hold]}"
+                )
             if not said and verdict.outcome == "safe":
                 raise NotYet(
                     f"{_name(free, hold)}: you say unsafe. All {verdict.executions} executions were searched, and no "
@@ -94,9 +96,13 @@ def _said(answer: object, free: str, hold: str) -> bool:
         row = answer.get(free)
         value = row.get(hold) if isinstance(row, Mapping) else None
     else:
-        raise NotYet(f"This is {type(answer).__name__}. Hand in a dict of dicts, or a function of (free, hold).")
+        raise NotYet(
+            f"This is {type(answer).__name__}. Hand in a dict of dicts, or a function of (free, hold)."
+        )
     if value is None:
-        raise NotYet(f"{_name(free, hold)}: nothing there yet. Write True if the table stays memory, else False.")
+        raise NotYet(
+            f"{_name(free, hold)}: nothing there yet. Write True if the table stays memory, else False."
+        )
     if not isinstance(value, bool):
         raise NotYet(f"{_name(free, hold)}: {value!r} is neither True nor False.")
     return value
@@ -114,14 +120,23 @@ _WHY = {
     ("IPI", "spinlock"): _IPI.format(where="with the spinlock held: a spinlock leaves interrupts on"),
     ("RCU", "nothing"): "You were in no section of RCU. The grace period did not wait for you.",
     ("no memory", "nothing"): "The fallback asks for an IPI, and your CPU answered it.",
-    ("no memory", "rcu"): "The fallback without memory asks for an IPI only, and your CPU answered inside the section.",
-    ("no memory", "spinlock"): "The fallback without memory asks for an IPI, and your spinlock leaves interrupts on.",
+    (
+        "no memory",
+        "rcu",
+    ): "The fallback without memory asks for an IPI only, and your CPU answered inside the section.",
+    (
+        "no memory",
+        "spinlock",
+    ): "The fallback without memory asks for an IPI, and your spinlock leaves interrupts on.",
 }
 _HOLDS_OFF = {
     "nothing": "",
     "rcu": "Whom does a grace period wait for?",
     "spinlock": "Who holds a spinlock is not preempted. What is that, to RCU?",
-    "irq off": "With interrupts off, no IPI is answered; and a CPU that can't be interrupted can't be preempted either.",
+    "irq off": (
+        "With interrupts off, no IPI is answered; and a CPU that can't be interrupted can't be preempted "
+        "either."
+    ),
 }
 
 EXERCISE = Exercise(
@@ -138,8 +153,10 @@ EXERCISE = Exercise(
         "The fallback is an IPI. At once waits for nobody.",
     ),
     why=(
-        "A walker is safe when the thing that the freer waits for can't happen while it walks. Interrupts off hold off "
-        "both an IPI and a grace period: hence the rule, and hence its condition, that the architecture does one of the two."
+        "A walker is safe when the thing that the freer waits for can't happen while it walks. "
+        "Interrupts off hold off "
+        "both an IPI and a grace period: hence the rule, and hence its condition, that the "
+        "architecture does one of the two."
     ),
     check=check,
     seconds=20.0,

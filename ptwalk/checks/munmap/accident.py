@@ -1,4 +1,4 @@
-"""Exercise 05.1: DAMON v34 on four kernels that free tables by RCU: three schedules, and one claim that there is none."""
+"""Exercise 05.1: DAMON v34 on four kernels that free tables by RCU: three schedules, and one claim of none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def subject(kernel: str) -> str:
 def check(answer: object, seed: int) -> str:
     """Each schedule is replayed on its kernel; each claim of "none" is searched."""
     if not isinstance(answer, Mapping):
-        raise NotYet('Hand in a dict with the keys "A", "B", "C", "D". Each value is a schedule line, or "none".')
+        raise NotYet(
+            'Hand in a dict with the keys "A", "B", "C", "D". Each value is a schedule line, or "none".'
+        )
     missing = [name for name in KERNELS if answer.get(name) is None]
     if missing:
         raise NotYet(f'{", ".join(missing)}: nothing there yet. Give a schedule line, or "none".')
@@ -70,12 +72,14 @@ def _fails(name: str, line: object, done: Replay) -> None:
     freed = [step.number for step in done.steps if step.kind == "free"]
     if name == "C":
         raise NotYet(
-            "C: in your line no freed table is touched. Here the kernel does not preempt, so all of CPU 0's walk keeps "
+            "C: in your line no freed table is touched. Here the kernel does not preempt, so all of "
+            "CPU 0's walk keeps "
             f"the grace period waiting. {short}".rstrip()
         )
     if not freed and _holds_ptl(done) and any(step.cpu == 2 for step in done.steps):
         raise NotYet(
-            f"{name}: in your line no table is freed. CPU 0 held the page-table lock, and a held spinlock counts as an RCU "
+            f"{name}: in your line no table is freed. CPU 0 held the page-table lock, and a held "
+            f"spinlock counts as an RCU "
             f"reader: the grace period waited. {short}".rstrip()
         )
     last = f"The last step was: CPU {done.steps[-1].cpu} {done.steps[-1].text}." if done.steps else ""
@@ -89,7 +93,11 @@ def _fails(name: str, line: object, done: Replay) -> None:
 def _holds_ptl(done: Replay) -> bool:
     held = False
     for step in done.steps:
-        if step.cpu == 0 and isinstance(step.operation, LockOperation) and step.operation.lock.lock_class == "ptl":
+        if (
+            step.cpu == 0
+            and isinstance(step.operation, LockOperation)
+            and step.operation.lock.lock_class == "ptl"
+        ):
             held = step.kind == "lock"
     return held
 
@@ -105,7 +113,8 @@ EXERCISE = Exercise(
         "What must happen before the table is freed, on each of the four? Does CPU 0 hold that up?",
         "Preemptible and without rcu_read_lock, the walker is no reader. An IPI is answered by every CPU that has "
         "interrupts on.",
-        "Let CPU 0 read the pmd for the last time, then run munmap to the free (where RCU frees, CPU 2 does it), then "
+        "Let CPU 0 read the pmd for the last time, then run munmap to the free (where RCU frees, CPU "
+        "2 does it), then "
         "let CPU 0 take the lock. On one kernel the free is blocked until CPU 0 is through.",
     ),
     why=(

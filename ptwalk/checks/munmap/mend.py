@@ -29,8 +29,8 @@ def check(answer: object, seed: int) -> str:
     tries = race.trials(CHANGERS, "5.15.0")
     tries += race.trials(CHANGERS, "5.15.0", table_free="rcu")
     tries += race.trials("munmap munmap-last", "5.15.0", table_free="rcu", batch_allocation_fails=True)
-    # Nobody maps the range anew here, so only a collapse shows a pmd that was read before the lock.
-    tries += race.trials("collapse-anon", "5.15.0")
+    # Nobody maps the range anew here, so only a file collapse shows a pmd that was read before the lock.
+    tries += race.trials("retract", "5.15.0")
     said = race.safe_against(walker, tries, words=words)
     race.safe_against(walker, race.trials("munmap munmap-last", "5.15.0"), words=words, walkers=2)
     if habits.mmap_mode == "write":
@@ -76,13 +76,15 @@ def _words(habits: Habits, trial: race.Trial, verdict: Verdict) -> str:
         return "You dropped mmap_lock and took the page-table lock then. In between, munmap freed the table."
     if habits.find_vma is None:
         return (
-            "You held mmap_lock and asked for no VMA. A munmap that has downgraded holds it too, for reading, and was "
+            "You held mmap_lock and asked for no VMA. A munmap that has downgraded holds it too, for "
+            "reading, and was "
             "just freeing the tables of this hole."
         )
     if race.oracle(verdict) != "lifetime":
         return ""
     return (
-        "Your address was in no VMA, and you walked. What find_vma gave you was the next VMA above it, which does not "
+        "Your address was in no VMA, and you walked. What find_vma gave you was the next VMA above "
+        "it, which does not "
         "hold the address."
     )
 
@@ -97,7 +99,8 @@ EXERCISE = Exercise(
     hints=(
         "What could stop munmap from beginning on your VMA while you are inside? Not a lock that lies in a table.",
         "First lock, then look, then read tables. Look means: is there a VMA that holds this address?",
-        "mmap_read_lock; v = await find_vma(mm, addr); if v is None or addr not in v: out; walk; unlock on every path. "
+        "mmap_read_lock; v = await find_vma(mm, addr); if v is None or addr not in v: out; walk; "
+        "unlock on every path. "
         "Or mmap_read_lock, walk_page_range with a pmd_entry or pte_entry, unlock: it looks for the VMA itself.",
     ),
     why=(

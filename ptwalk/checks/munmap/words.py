@@ -83,7 +83,11 @@ def _stage(words: tuple[int, ...]) -> Stage:
 
 def _frames(stage: Stage) -> tuple[Mm, list[int]]:
     machine, mm = stage.machine, stage.kernel.mms[0]
-    pages = [n for n in range(4096) if machine.is_page(n << 12) and machine.frame_at(n << 12).life_in([]).kind == "anon"]
+    pages = [
+        n
+        for n in range(4096)
+        if machine.is_page(n << 12) and machine.frame_at(n << 12).life_in([]).kind == "anon"
+    ]
     return mm, pages
 
 
@@ -117,9 +121,13 @@ def changed(seed: int) -> dict[int, int]:
 def check(answer: object, seed: int) -> str:
     """Compares index by index with what the walker did in 512 runs."""
     if answer is None or answer is ...:
-        raise NotYet("There is nothing to check. Hand in a dict: the index of each changed word, and the new word.")
+        raise NotYet(
+            "There is nothing to check. Hand in a dict: the index of each changed word, and the new word."
+        )
     if not isinstance(answer, Mapping):
-        raise NotYet("Hand in a dict: the index of each word that v34 changes, and what the word is afterwards.")
+        raise NotYet(
+            "Hand in a dict: the index of each word that v34 changes, and what the word is afterwards."
+        )
     words, lru, right = draw(seed).words, draw(seed).lru, changed(seed)
     given = {number(k, "An index"): number(v, f"The new word at {k}") for k, v in answer.items()}
     outside = [index for index in given if not 0 <= index < WORDS]
@@ -127,7 +135,11 @@ def check(answer: object, seed: int) -> str:
         by_eight = max(outside) < 8 * WORDS and not any(index % 8 for index in given)
         more = " An entry is 8 bytes: you gave the byte." if by_eight else ""
         raise NotYet(f"There is no word {outside[0]} in a page of 512 words.{more}")
-    if given and all(words[index] ^ new in (0, 0x40) for index, new in given.items()) and set(given) != set(right):
+    if (
+        given
+        and all(words[index] ^ new in (0, 0x40) for index, new in given.items())
+        and set(given) != set(right)
+    ):
         raise NotYet("You cleared bit 6 in each. That is dirty; which bit says that the page was accessed?")
     for index in sorted(given):
         if index not in right:

@@ -13,7 +13,9 @@ def four(**changed):
 def longer():
     """Lines with more switches than need be; the word "safe" for "none"."""
     return four(
-        A="0x2 1x5 0x3:read 1x22:call_rcu 2x3:free 0x1:lock", B="0x3 1x3 0x2:read 1x25:free 0x1:lock", C="safe"
+        A="0x2 1x5 0x3:read 1x22:call_rcu 2x3:free 0x1:lock",
+        B="0x3 1x3 0x2:read 1x25:free 0x1:lock",
+        C="safe",
     )
 
 
@@ -25,8 +27,14 @@ WRONG = {
     "A none": (lambda: four(A="none"), "For whom does the grace period wait?"),
     "B none": (lambda: four(B="none"), "waits for no grace period"),
     "D none": (lambda: four(D="none"), "CPU 0's interrupts are on"),
-    "A while the lock is held": (lambda: four(A="0x6:lock 1x11 0x9 1x16:call_rcu 2x3 0x1"), "did not touch it"),
-    "A, lock held at the grace period": (lambda: four(A="1x16:unlock 0x6:lock 1x11:call_rcu 2x3 0x1"), "a held spinlock counts"),
+    "A while the lock is held": (
+        lambda: four(A="0x6:lock 1x11 0x9 1x16:call_rcu 2x3 0x1"),
+        "did not touch it",
+    ),
+    "A, lock held at the grace period": (
+        lambda: four(A="1x16:unlock 0x6:lock 1x11:call_rcu 2x3 0x1"),
+        "a held spinlock counts",
+    ),
     "A without the callbacks": (lambda: four(A="0x5:read 1x27:call_rcu 0x1:lock"), "no table is freed"),
     "a schedule for C": (lambda: four(C="0x6:read 1x28:call_rcu 2x3 0x1"), "does not preempt"),
     "no schedule": (lambda: four(B="first CPU 0, then CPU 1"), "can't be read"),

@@ -3,7 +3,9 @@
 RIGHT = {
     "lock after the cut": lambda: "0x5:read 1x18:xchg 0x6:write",
     "lock before the cut": lambda: "0x10:read 1x18:xchg 0x1:write",
-    "with the scenario's name": lambda: "ptwalk replay collapse-anon-vs-damon-v34 '0x8:read 1x18:xchg 0x3:write'",
+    "with the scenario's name": lambda: (
+        "ptwalk replay collapse-anon-vs-damon-v34 '0x8:read 1x18:xchg 0x3:write'"
+    ),
 }
 WRONG = {
     "nothing": (lambda: None, "is still empty"),

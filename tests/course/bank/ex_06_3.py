@@ -7,7 +7,9 @@ from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.rwsem import down_write, up_write
 
 
-def mover(test=None, *, early=True, under_rmap=False, mmap=False, ptl=False, keep=False, says=None, over=False):
+def mover(
+    test=None, *, early=True, under_rmap=False, mmap=False, ptl=False, keep=False, says=None, over=False
+):
     """A move; `test` is what it asks of the entry under the PMD table's lock."""
 
     async def move(vma, addr, old, new):

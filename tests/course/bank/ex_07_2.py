@@ -7,13 +7,20 @@ SAFE = {("IPI", "irq off"), ("RCU", "rcu"), ("RCU", "spinlock"), ("RCU", "irq of
 
 def table(*wrong):
     """The right table with the cells in `wrong` turned round."""
-    return {free: {hold: ((free, hold) in SAFE) != ((free, hold) in wrong) for hold in HOLDS} for free in FREES}
+    return {
+        free: {hold: ((free, hold) in SAFE) != ((free, hold) in wrong) for hold in HOLDS} for free in FREES
+    }
 
 
 def waits(free, hold):
     """What the freer waits for, and whether the walker holds that off."""
     thing = {"at once": None, "IPI": "ipi", "RCU": "grace period", "no memory": "ipi"}[free]
-    held_off = {"nothing": (), "rcu": ("grace period",), "spinlock": ("grace period",), "irq off": ("ipi", "grace period")}
+    held_off = {
+        "nothing": (),
+        "rcu": ("grace period",),
+        "spinlock": ("grace period",),
+        "irq off": ("ipi", "grace period"),
+    }
     return thing in held_off[hold]
 
 
