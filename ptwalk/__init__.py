@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
     "ptwalk.capture": ("open_capture",),
-    "ptwalk.checks": ("check", "hint", "problem", "progress", "solution", "start"),
+    "ptwalk.checks.verbs": ("check", "hint", "problem", "progress", "solution", "start"),
     "ptwalk.checks.race": ("failed",),
     "ptwalk.commands.stepper": ("stepper",),
     "ptwalk.errors": ("PtwalkError",),

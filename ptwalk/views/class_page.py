@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from html import escape
 
-from ptwalk.views.drawing import Line, Mark, Picture, Rect, Text
+from ptwalk.views.drawing import Line, Mark, Picture, Rect, Text, text_width
 from ptwalk.views.report_page import report_page, table
 from ptwalk.views.svg import svg
 
@@ -27,7 +27,7 @@ _LEGEND = {
     "passed": "passed",
     "partly": "passed in part",
     "not yet": "tried, not yet",
-    "stopped": "stopped: loop, crash, memory",
+    "stopped": "stopped, could not be judged",
     "open": "not begun",
 }
 
@@ -81,7 +81,7 @@ def picture(exercises: tuple[tuple[str, str], ...], rows: tuple[Row, ...]) -> Pi
     for state, words in _LEGEND.items():
         marks += _sign(x, 8, state)
         marks.append(Text(x + 28, 23, words))
-        x += 42 + 7.2 * len(words)
+        x += 44 + text_width(words)
     for at, (name, _) in enumerate(exercises):
         middle = _NAME + _COLUMN * at + _COLUMN / 2
         marks.append(Text(middle, _TOP - 8, name, mono=True, anchor="middle"))
