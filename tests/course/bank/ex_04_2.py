@@ -137,6 +137,7 @@ WRONG = {
     "takes the entry": (lambda: locked(clears_all), "its D is gone"),
     "without the lock": (lambda: without_lock, "without"),
     "xchg without the lock": (lambda: xchg_without_lock, "without"),
+    "no table is not foreseen": (lambda: locked(atomic, null=False), "may find no table"),
     "keeps the lock": (lambda: keeps_lock, "holds"),
     "no async": (lambda: lambda mm, pmd, addr: True, "async def clear_young"),
 }
