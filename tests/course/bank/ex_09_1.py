@@ -41,10 +41,16 @@ WRONG = {
     "the same line twice": (lambda: answer(collapse=(lines()["munmap"], "a")), "collapse: the line"),
     "nobody interferes": (lambda: answer(munmap=(all_of("munmap", 0), "a")), "Nobody interfered"),
     "the other first": (lambda: answer(moved=(all_of("moved", 1), "a")), "v34 did not take a step"),
-    "too late": (lambda: answer(hardware=(f"{all_of('hardware', 0)} 1x1", "hardware")), "v34 had stored its word before"),
+    "too late": (
+        lambda: answer(hardware=(f"{all_of('hardware', 0)} 1x1", "hardware")),
+        "v34 had stored its word before",
+    ),
     "no line": (lambda: answer(munmap=("CPU 1 first", "a")), "The schedule for munmap can't be read"),
     "rule c": (lambda: answer(rule="c"), "never claimed to be lockless"),
-    "a lock against hardware": (lambda: answer(hardware=(lines()["hardware"], "a")), "takes no lock before it sets a bit"),
+    "a lock against hardware": (
+        lambda: answer(hardware=(lines()["hardware"], "a")),
+        "takes no lock before it sets a bit",
+    ),
     "hardware for munmap": (lambda: answer(munmap=(lines()["munmap"], "hardware")), "those of kernel code"),
     "a rule of its own": (lambda: answer(rule="ptl"), "is no rule"),
 }

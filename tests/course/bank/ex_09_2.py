@@ -226,7 +226,10 @@ WRONG = {
     "lock returned": (lambda: dropped, "this changer cuts the table first"),
     "None used": (lambda: write_locked_unchecked, "No table came back, and you used it"),
     "pte_entry only": (lambda: walk(MmWalkOps(pte_entry=small)), "the walk split the huge page"),
-    "small pages only": (lambda: walk(MmWalkOps(pmd_entry=small_pages_only)), "the huge page is still marked accessed"),
+    "small pages only": (
+        lambda: walk(MmWalkOps(pmd_entry=small_pages_only)),
+        "the huge page is still marked accessed",
+    ),
     "as merged in 5.15": (lambda: damon_va_mkold, "between your load and your store"),
     "plain store to a huge page": (lambda: plain_huge, "a program that writes to a huge page"),
     "not a table is huge": (lambda: walk(MmWalkOps(pmd_entry=pmd_huge_only)), "changed that word"),
