@@ -6,6 +6,9 @@
                                     →  ptwalk/checks/sheets/     (the same once more, for `ptwalk check` and `reset`)
                                     →  ptwalk/checks/solutions.json
 
+Each notebook ends in a cell that the build writes: its neighbours in the course (`authoring.navigation`). Those cells
+follow the list of notebooks, and are brought up to date in every notebook at each build.
+
 `--check` builds in memory and says which files on disk differ, without writing. NAME is a file stem or a number.
 """
 
@@ -19,9 +22,10 @@ from pathlib import Path
 
 import nbformat
 
+from authoring import navigation
 from authoring.derive import exercise_from, solutions_of
 from authoring.execute import notebook_from, run
-from authoring.percent import read_script
+from authoring.percent import Cell, read_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SHEETS = ROOT / "ptwalk" / "checks" / "sheets"
@@ -34,6 +38,12 @@ def text_of(notebook: nbformat.NotebookNode) -> str:
     return nbformat.writes(notebook, version=4) + "\n"
 
 
+def cells_of(script: Path) -> list[Cell]:
+    """The cells of the notebook that a script makes: its own, and for a lesson the links to its neighbours."""
+    cells = read_script(script)
+    return [*cells, navigation.cell(script.stem)] if script.parent.name == "notebooks" else cells
+
+
 def built(only: list[str]) -> Iterator[tuple[Path, str]]:
     """Every generated file and the text it should have."""
     for kind in ("notebooks", "solutions"):
@@ -43,8 +53,16 @@ def built(only: list[str]) -> Iterator[tuple[Path, str]]:
             target = ROOT / kind / f"{script.stem}.ipynb"
             target.parent.mkdir(exist_ok=True)
             print(f"running {target.relative_to(ROOT)}", file=sys.stderr)
-            notebook = notebook_from(read_script(script))
+            notebook = notebook_from(cells_of(script))
             yield target, text_of(run(notebook, target.parent))
+
+
+def linked() -> Iterator[tuple[Path, str]]:
+    """Every lesson with the links to its neighbours as they are now, without running anything."""
+    for book in navigation.order():
+        path = ROOT / "notebooks" / f"{book.stem}.ipynb"
+        if path.exists():
+            yield path, text_of(navigation.relinked(nbformat.read(path, as_version=4), book.stem))
 
 
 def derived() -> Iterator[tuple[Path, str]]:
@@ -79,13 +97,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="which ones, such as 01; all without")
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     parser.add_argument(
-        "--derive", action="store_true", help="only what follows from solutions/; runs nothing"
+        "--derive", action="store_true", help="only what follows from other files; runs nothing"
     )
     options = parser.parse_args(arguments)
     different = False
     if not options.derive:
         for path, text in built(options.names):
             different |= put(path, text, options.check)
-    for path, text in derived():
+    for path, text in (*linked(), *derived()):
         different |= put(path, text, options.check)
     return int(options.check and different)

@@ -476,6 +476,4 @@ You can follow an address to its frame, and say what an entry means to the hardw
 
 Still unsafe: all this only works because the machine stands still. On a running one, another processor may
 free a table while you read it.
-
-Back to [0. Start here](00_start_here.ipynb).
 """

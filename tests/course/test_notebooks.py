@@ -33,7 +33,7 @@ def test_exercises_follow_from_solutions_byte_for_byte() -> None:
     derived = dict(build.derived())
     for path, text in derived.items():
         assert path.read_text("utf-8") == text, f"{path.name}: run python -m authoring"
-    assert {path for path in derived if path.suffix == ".ipynb"} == set(EXERCISES)
+    assert {path for path in derived if path.parent.name == "exercises"} == set(EXERCISES)
 
 
 def test_solutions_hold_the_markers_and_exercises_do_not() -> None:
@@ -72,8 +72,22 @@ def test_sources_on_disk_are_the_scripts(path: Path) -> None:
     if path.parent.name == "exercises":
         return
     script = ROOT / "authoring" / path.parent.name / f"{path.stem}.py"
-    wanted = [(cell.name, cell.kind, cell.source) for cell in percent.read_script(script)]
+    wanted = [(cell.name, cell.kind, cell.source) for cell in build.cells_of(script)]
     assert [(cell.id, cell.cell_type, cell.source) for cell in cells(path)] == wanted
+
+
+def test_notebooks_link_to_their_neighbours() -> None:
+    """The last cell of each lesson leads to the one before, the one after and the glossary, as the list has them."""
+    stems = [book.stem for book in sorted(registry.NOTEBOOKS, key=lambda book: book.number)]
+    assert len(set(stems)) == len(stems)
+    for before, stem, after in zip([None, *stems], stems, [*stems[1:], None], strict=False):
+        last = cells(ROOT / "notebooks" / f"{stem}.ipynb")[-1]
+        found = re.findall(r"\]\((\d\d_\w+)\.ipynb\)", last.source)
+        assert last.id == "navigation", stem
+        assert found == [name for name in (before, after) if name], (
+            f"{stem}: run python -m authoring --derive"
+        )
+        assert "docs/glossary.md" in last.source
 
 
 @every_book
