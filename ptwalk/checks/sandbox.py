@@ -106,6 +106,8 @@ def put_up(scratch: Path, limits: Limits) -> tuple[str, ...]:
                 standing |= {"network", "processes", "signals"}
         if alone:
             standing.add("network")
+    if "processes" not in standing and _no_more_processes():
+        standing.add("processes")
     return tuple(wall for wall in WALLS if wall in standing)
 
 
@@ -132,6 +134,21 @@ def _resource_limits(limits: Limits) -> set[str]:
             resource.setrlimit(number, (value, hard if wall == "cpu time" else value))
             standing.add(wall)
     return standing
+
+
+def _no_more_processes() -> bool:
+    # Where no filter can refuse a fork, the limit does; it does not hold for root.
+    if sys.platform == "win32" or os.geteuid() == 0:
+        return False
+    import resource
+
+    number = getattr(resource, "RLIMIT_NPROC", None)
+    if number is None:
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(number, (0, 0))
+        return True
+    return False
 
 
 def _landlock(libc: ctypes.CDLL, scratch: Path) -> bool:
