@@ -84,12 +84,11 @@ Yes: away from CPU 0 when it holds the pointer, and back when the table is gone.
 # %% explore [shut]
 found = ptwalk.explore("munmap-vs-damon-v34")
 print(found)
-print(found.schedule)
+print(*(f"{turn.cpu}x{turn.count}" for turn in found.schedule.turns))
 
 # %% [markdown] luck
 """
-That is the shortest schedule there is. (`:read@117` and the like name the last step of a turn, so that the
-line can still be followed when the code has changed a little.)
+That is the shortest schedule there is.
 
 Does a race need bad luck? Compare: a thousand runs in random order, and a search that misses nothing. The
 search need not try orders that cannot be told apart. What is left is called an **execution**.

@@ -47,7 +47,10 @@ line = "0x5 1x28 0x1"
 ### END SOLUTION
 
 # %% 00-1-look
-print(ptwalk.replay("munmap-vs-damon-v34", line))
+run = ptwalk.replay("munmap-vs-damon-v34", line)
+for step in run.steps:
+    print(f"{step.number:3}  CPU {step.cpu} {step.text}")
+print(str(run.report or "nothing broke").splitlines()[0])
 
 # %% 00-1-check
 ptwalk.check("00.1", line)
