@@ -101,7 +101,7 @@ EXERCISE = Exercise(
     difficulty=2,
     minutes=12,
     hints=(
-        "Each of the four ends in a report of its own kind. Play until you see one; the line above it is what is wanted.",
+        "Each of the four ends in a report of its own kind. Play until you see one; then take the line.",
         "Let CPU 0 come as far as it still trusts something. Then let the other run to the step that makes it untrue.",
         "Stop CPU 0 after its last pmd (munmap, moved), after it has the page-table lock (collapse), between its load "
         "and its store (hardware).",

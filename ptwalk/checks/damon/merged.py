@@ -56,10 +56,12 @@ def check(answer: object, seed: int) -> str:
     walker = cast(Walk, answer)
     for release in KERNELS:
         _does_its_work(walker, release)
-    habits = Habits(alone(walker).steps)
+    steps = alone(walker).steps
+    habits = Habits(steps)
+    store = max((step.number for step in steps if isinstance(step.operation, ChangeEntry)), default=0)
 
     def words(trial: race.Trial, verdict: Verdict) -> str:
-        return _words(habits, trial, verdict)
+        return _words(habits, store, trial, verdict)
 
     said = race.safe_against(walker, race.trials(CHANGERS, *KERNELS), words=words)
     race.safe_against(walker, race.trials("munmap", "5.15.0"), words=words, walkers=2)
@@ -160,7 +162,7 @@ PLAIN = (
 )
 
 
-def _words(habits: Habits, trial: race.Trial, verdict: Verdict) -> str:
+def _words(habits: Habits, store: int, trial: race.Trial, verdict: Verdict) -> str:
     report = verdict.report
     if isinstance(report, Finding) and report.kind == "exception" and "NoneType" in report.text:
         return "No table came back, and you used it. From 6.5 on pte_offset_map_lock may find none."
@@ -170,7 +172,7 @@ def _words(habits: Habits, trial: race.Trial, verdict: Verdict) -> str:
         return ""
     if habits.mmap_lock is None:
         return "You hold the lock of the page table, and nothing that keeps the table. This is T1."
-    if habits.mmap_unlock is not None and habits.store is not None and habits.mmap_unlock < habits.store:
+    if habits.mmap_unlock is not None and habits.mmap_unlock < store:
         if race.oracle(verdict) == "detached":
             return (
                 "You had dropped mmap_lock, and held the page-table lock. munmap would wait for that one; this "
@@ -201,7 +203,7 @@ EXERCISE = Exercise(
     ),
     why=(
         "The walk goes down only inside VMAs, and you stay under mmap_lock until the last use. The table may be gone "
-        "on a new kernel: then there is nothing to do. And the bit is cleared in one step, because hardware knows no lock."
+        "on a new kernel: then there is nothing to do. The bit is cleared in one step: hardware knows no lock."
     ),
     check=check,
     seconds=90.0,

@@ -123,7 +123,7 @@ def _mend(kind: Kind, mend: object) -> str:
 
     def words(trial: race.Trial, verdict: Verdict) -> str:
         if trial.changer in kind.against:
-            return f"The mend hides it, and does not end it: still red against {trial.changer}. {race.observed(verdict)}"
+            return f"The mend hides it, and does not end it. {race.observed(verdict)}"
         return f"The mend ended one race and began another. {race.observed(verdict)}"
 
     first = [*kind.against, *(name for name in TRIED.split() if name not in kind.against)]
@@ -142,7 +142,7 @@ EXERCISE = Exercise(
     minutes=15,
     hints=(
         "Ask the two questions: what do we know about this address? Which locks do we hold, from where to where?",
-        "Go through the changers one by one: munmap, collapse, retract, a move, exit, the program itself. Who keeps each out?",
+        "Go through the changers: munmap, collapse, retract, a move, exit, the program itself. Who keeps each out?",
         "Start at the first read of a table and look up: which lock is held, and was the VMA found under it? Then look "
         "down to the last use. Then ask how the store is done. Then ask for the release.",
     ),
