@@ -49,6 +49,31 @@ NOTEBOOKS = (
         ),
     ),
     Notebook(
+        "02",
+        "02_who_changes_them",
+        "Who changes them",
+        40,
+        ("ptwalk.checks.changes.dying", "ptwalk.checks.changes.tail", "ptwalk.checks.changes.marks"),
+    ),
+    Notebook(
+        "03",
+        "03_locks",
+        "Locks, and what each of them stops",
+        45,
+        ("ptwalk.checks.locks.rwsem", "ptwalk.checks.locks.gap", "ptwalk.checks.locks.two_locks"),
+    ),
+    Notebook(
+        "04",
+        "04_walkers",
+        "Walkers: two styles, two contracts",
+        45,
+        (
+            "ptwalk.checks.walkers.count_young",
+            "ptwalk.checks.walkers.clear_young",
+            "ptwalk.checks.walkers.one_look",
+        ),
+    ),
+    Notebook(
         "05",
         "05_race_munmap",
         "A race: munmap under the read lock",
@@ -57,6 +82,28 @@ NOTEBOOKS = (
             "ptwalk.checks.munmap.accident",
             "ptwalk.checks.munmap.mend",
             "ptwalk.checks.munmap.words",
+        ),
+    ),
+    Notebook(
+        "06",
+        "06_race_collapse",
+        "A race: khugepaged's collapse",
+        45,
+        (
+            "ptwalk.checks.collapse.lost_mark",
+            "ptwalk.checks.collapse.remover",
+            "ptwalk.checks.collapse.move",
+        ),
+    ),
+    Notebook(
+        "07",
+        "07_race_gup_fast",
+        "A race: walking without any lock",
+        45,
+        (
+            "ptwalk.checks.lockless.gup_one",
+            "ptwalk.checks.lockless.who_waits",
+            "ptwalk.checks.lockless.monitor",
         ),
     ),
 )
