@@ -48,6 +48,10 @@ anything.
 Yes. Run one to its end and then the other, and all is well. The order is the bug: a <b>race</b>.
 </details>
 
+"""
+
+# %% [markdown] play-both-orders
+"""
 **Play.** Below is the same race from its beginning. You are the scheduler: you choose which CPU takes the
 next step. First CPU 0 to its end, then CPU 1. Then start again, the other way round. Does anything break?
 """
@@ -116,7 +120,10 @@ It takes it, clears the entries, and drops it. To cut the whole table off later,
 <details><summary>The lock is in the thing that goes away</summary>
 Yes. The lock lies in what the kernel keeps about the table. To find the lock, you must already trust the table.
 </details>
+"""
 
+# %% [markdown] own-words
+"""
 Write your own sentence into the cell below. You will want to read it again in notebook 5.
 """
 
@@ -152,7 +159,10 @@ come in.
 Yes, and nothing else. Two readers can be inside at once. So a walker that holds it too needs one more thing;
 notebook 5 says what.
 </details>
+"""
 
+# %% [markdown] mended-text
+"""
 ## Mended
 
 This is DAMON's walker as it was merged. It takes the mmap lock first, and looks whether the address still

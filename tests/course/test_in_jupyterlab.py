@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         (home / folder).mkdir()
         for book in (ROOT / folder).glob("*.ipynb"):
             (home / folder / book.name).write_text(book.read_text("utf-8"), "utf-8")
+    shutil.copytree(ROOT / "docs", home / "docs")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
