@@ -33,8 +33,29 @@ ROOMS: dict[str, set[str]] = {
     "scenarios": {"actors", "walk", "kernel", "sanitizers", "machine", "trace", "arch", "errors"},
     "recordings": {"trace", "arch", "errors"},
     "conformance": {"recordings", "actors", "walk", "kernel", "machine", "trace", "arch", "errors"},
-    "trials": {"scenarios", "actors", "walk", "kernel", "explore", "sanitizers", "machine", "trace", "arch", "errors"},
-    "checks": {"trials", "scenarios", "actors", "walk", "kernel", "capture", "explore", "sanitizers"}
+    "trials": {
+        "scenarios",
+        "actors",
+        "walk",
+        "kernel",
+        "explore",
+        "sanitizers",
+        "machine",
+        "trace",
+        "arch",
+        "errors",
+    },
+    "checks": {
+        "trials",
+        "scenarios",
+        "actors",
+        "walk",
+        "kernel",
+        "capture",
+        "explore",
+        "sanitizers",
+        "recordings",
+    }
     | {"machine", "trace", "arch", "errors"},
 }
 TOP = {"__init__", "__main__", "cli", "commands"}
