@@ -30,7 +30,9 @@ def register(verbs: Verbs) -> None:
         help="a scenario (ptwalk scenarios lists them), perhaps with its kernel as in munmap-vs-damon-v34@7.1; or "
         "FILE.py:FUNCTION, a walker of yours",
     )
-    parser.add_argument("--against", metavar="CHANGER", help="for a walker of yours: munmap, collapse-anon, ..., or all")
+    parser.add_argument(
+        "--against", metavar="CHANGER", help="for a walker of yours: munmap, collapse-anon, ..., or all"
+    )
     parser.add_argument("--own", action="store_true", help="the walker walks its own process's page tables")
     parser.add_argument("--engine", choices=ENGINES, default="dpor", help="how to search (default: dpor)")
     parser.add_argument("--all", action="store_true", help="run on after the first bug and count everything")
@@ -45,7 +47,11 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--release", metavar="R", help="kernel release preset, such as 5.15.0, 6.1 or 7.1")
     parser.add_argument("--arch", metavar="A", help="x86-64 or arm64")
     parser.add_argument(
-        "--axis", action="append", default=[], metavar="NAME=VALUE", help="one choice of the kernel, such as preemptible=false"
+        "--axis",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one choice of the kernel, such as preemptible=false",
     )
 
 
@@ -71,7 +77,9 @@ def run(args: argparse.Namespace) -> int:
     if ".py:" in args.what or args.what.endswith(".py"):
         return _own(args)
     if args.against:
-        raise PtwalkError("--against is for a walker of yours: ptwalk explore my_walker.py:walker --against munmap")
+        raise PtwalkError(
+            "--against is for a walker of yours: ptwalk explore my_walker.py:walker --against munmap"
+        )
     with ProgressBar(f"exploring {args.what}"):
         verdict = explore(
             args.what, args.engine, stop_at_first=not args.all, limit=args.limit, **kernel(args)
@@ -92,7 +100,13 @@ def _own(args: argparse.Namespace) -> int:
     against = args.against or "munmap"
     with ProgressBar(f"exploring {against} against {args.what}"):
         found = check_walker(
-            walker, against, said.pop("release", "6.1"), own=args.own, engine=args.engine, limit=args.limit, **said
+            walker,
+            against,
+            said.pop("release", "6.1"),
+            own=args.own,
+            engine=args.engine,
+            limit=args.limit,
+            **said,
         )
     if args.json:
         print_json(found.to_json())

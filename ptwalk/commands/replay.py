@@ -22,7 +22,9 @@ def register(verbs: Verbs) -> None:
     )
     parser.add_argument("what", metavar="WHAT", help="a scenario; or FILE.py:FUNCTION, a walker of yours")
     parser.add_argument("schedule", metavar="SCHEDULE", help="the line that explore printed, in quotes")
-    parser.add_argument("--against", metavar="CHANGER", default="munmap", help="for a walker of yours: against whom")
+    parser.add_argument(
+        "--against", metavar="CHANGER", default="munmap", help="for a walker of yours: against whom"
+    )
     parser.add_argument("--own", action="store_true", help="the walker walks its own process's page tables")
     add_kernel(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

@@ -20,7 +20,9 @@ def register(verbs: Verbs) -> None:
         description="Lists the scenarios: name, kernel, whether a rule is broken never or sometimes, and the story.",
         epilog="Example: ptwalk scenarios collapse",
     )
-    parser.add_argument("word", nargs="?", default="", metavar="WORD", help="only those whose name or story has the word")
+    parser.add_argument(
+        "word", nargs="?", default="", metavar="WORD", help="only those whose name or story has the word"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=run)
 

@@ -15,8 +15,17 @@ from ptwalk.scenarios.monitor import MONITOR
 from ptwalk.scenarios.scenario import Scenario
 from ptwalk.scenarios.walks import WALKS
 
-SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario
-    for scenario in (*MONITOR, *WALKS, *LOCKLESS, *COLLAPSE, *HARDWARE, *CHANGES, *FOLLOW, *DAMAGE)
+GROUPS: dict[str, tuple[Scenario, ...]] = {
+    "DAMON, as posted, repaired, merged": MONITOR,
+    "Walks under the mmap lock": WALKS,
+    "Walks without locks": LOCKLESS,
+    "Collapse, and the reverse map": COLLAPSE,
+    "The hardware": HARDWARE,
+    "Two who change": CHANGES,
+    "follow_pte and page lookups": FOLLOW,
+    "The damage": DAMAGE,
 }
+"""The scenarios by what they are about."""
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for group in GROUPS.values() for scenario in group}
 """Every scenario that ships, by name."""

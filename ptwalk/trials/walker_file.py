@@ -63,7 +63,7 @@ def _run(path: Path) -> Any:
         lines = [
             entry.lineno
             for entry in traceback.extract_tb(error.__traceback__)
-            if Path(entry.filename) == path
+            if Path(entry.filename).name == path.name
         ]
         where = f", line {lines[-1]}" if lines else ""
         raise NotAWalker(
