@@ -267,6 +267,11 @@ class StateSpace:
                 parts.append(
                     f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}"
                 )
+            parts += [
+                f"CPU {node.cpu} ({cpus[node.cpu].name}) has ended"
+                for node in nodes
+                if node.ending == "finished" and not cpus[node.cpu].daemon
+            ]
             file, line_number = waiting[0].place
             text = "deadlock: " + "; ".join(parts) + "; nobody can take a step"
             return Finding("deadlock", text, waiting[0].cpu, file, line_number, waiting[0].depth)

@@ -66,6 +66,11 @@ class KernelConfig:
         return replace(self, **changes)
 
     @property
+    def has_vma_locks(self) -> bool:
+        """Whether VMAs have locks of their own; a kernel whose madvise takes one has them."""
+        return self.vma_locks or self.dontneed_lock == "vma read"
+
+    @property
     def uses_rcu_callbacks(self) -> bool:
         """Whether any path of this kernel frees a table by call_rcu."""
         return (

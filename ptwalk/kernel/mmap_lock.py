@@ -51,13 +51,13 @@ def mmap_write_trylock(mm: Mm) -> Operation:
 
 async def mmap_write_unlock(mm: Mm) -> None:
     """Drops the write lock, and with it all VMA write locks."""
-    if mm.kernel.config.vma_locks:
+    if mm.kernel.config.has_vma_locks:
         await VmaEndWriteAll(mm)
     await up_write(mm.mmap_lock)
 
 
 async def mmap_write_downgrade(mm: Mm) -> None:
     """From write to read without a gap: readers may enter from now on, writers may not."""
-    if mm.kernel.config.vma_locks:
+    if mm.kernel.config.has_vma_locks:
         await VmaEndWriteAll(mm)
     await downgrade_write(mm.mmap_lock)

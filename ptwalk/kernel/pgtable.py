@@ -122,18 +122,18 @@ async def pmd_lock(mm: Mm, pmd: EntryPointer) -> SpinLock:
 
 
 async def pte_offset_map_lock(
-    mm: Mm, pmd: EntryPointer, addr: int
+    mm: Mm, pmd: EntryPointer, addr: int, *, old: bool = False
 ) -> tuple[EntryPointer, SpinLock] | tuple[None, None]:
     """The pte pointer for `addr` with its table's lock held; `(None, None)` where there is no table.
 
     Before 6.5: two loads of the pmd, then the lock, no look back, and it cannot fail.  From 6.5 on: under RCU
-    one load, the lock, and a second load that must give the same value.
+    one load, the lock, and a second load that must give the same value.  `old` asks for the former on any kernel.
 
     *Locking*: mmap_lock, a VMA lock or an rmap lock that keeps the upper levels; before 6.5 also the pte table.
     *May see*: no table (from 6.5): skip or walk again.
     *Source*: include/linux/mm.h 5.15; mm/pgtable-generic.c __pte_offset_map_lock 6.5.
     """
-    if mm.kernel.config.pte_offset_map == "unchecked":
+    if old or mm.kernel.config.pte_offset_map == "unchecked":
         ptl = pte_lockptr(mm, pmd, await pmd.read())
         pte = offset_lockless(pmd, await pmd.read(), addr)
         await spin_lock(ptl)
@@ -154,10 +154,10 @@ async def pte_offset_map_lock(
         await rcu_read_unlock(mm.machine)
 
 
-async def pte_unmap_unlock(mm: Mm, ptl: SpinLock) -> None:
-    """Drops what `pte_offset_map_lock` took."""
+async def pte_unmap_unlock(mm: Mm, ptl: SpinLock, *, old: bool = False) -> None:
+    """Drops what `pte_offset_map_lock` took, given the same `old`."""
     await spin_unlock(ptl)
-    if mm.kernel.config.pte_offset_map == "rechecked":
+    if not old and mm.kernel.config.pte_offset_map == "rechecked":
         await rcu_read_unlock(mm.machine)
 
 

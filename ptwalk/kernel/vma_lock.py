@@ -134,8 +134,10 @@ async def lock_vma_under_rcu(mm: Mm, addr: int) -> Vma | None:
 
     *Locking*: none before; the VMA's lock for reading after success, until `vma_end_read`.
     *May see*: a VMA being detached or write-locked: then it gives up.
-    *Source*: mm/memory.c lock_vma_under_rcu, 6.4.6.
+    *Source*: mm/memory.c lock_vma_under_rcu, 6.4.6; None at once on kernels without VMA locks.
     """
+    if not mm.kernel.config.has_vma_locks:
+        return None
     await rcu_read_lock(mm.machine)
     vma = await FindVma(mm, addr)
     if vma is not None and (addr not in vma or not await VmaStartRead(vma)):
@@ -155,5 +157,5 @@ async def vma_start_write(vma: Vma) -> None:
     *Locking*: mmap_lock for writing.
     *Source*: include/linux/mm.h vma_start_write, 6.4.6.
     """
-    if vma.mm.kernel.config.vma_locks:
+    if vma.mm.kernel.config.has_vma_locks:
         await VmaStartWrite(vma)

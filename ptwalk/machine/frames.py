@@ -99,11 +99,6 @@ class Frame:
             self._folio = Folio(self, max(1, self.maps + cached), self.maps)
         return self._folio
 
-    @property
-    def has_folio(self) -> bool:
-        """Whether anything has looked at the frame as a data page."""
-        return self._folio is not None
-
     def life_in(self, memory: list[Any]) -> Life:
         """The frame's life in one memory vector."""
         known = memory if self.life < len(memory) else self.machine.cells.initial

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ptwalk.machine.entries import ChangeEntry, EntryOperation, RereadEntry
 from ptwalk.machine.folio import PutPage
-from ptwalk.machine.frames import Frame, FrameOperation, FreeFrame
+from ptwalk.machine.frames import PAGES, Frame, FrameOperation, FreeFrame
 from ptwalk.machine.locks import LockOperation, SpinOperation
 from ptwalk.machine.operation import Memory, Operation
 from ptwalk.machine.processor import DEPTH
@@ -119,6 +119,9 @@ def _frame(frame: Frame, memory: Any, cells: set[int] | None = None) -> FrameSee
 
 def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> EndOfRun:
     """What is left in a whole memory vector."""
+    # Also pages that no step counted yet: what is found must not depend on which executions were run before.
+    lives = [*memory, *machine.cells.initial[len(memory) :]]
+    folios = [frame.folio for frame in machine.frames() if lives[frame.life].kind in PAGES]
     whole = [*memory, *machine.cells.initial[len(memory) :]]
     linked: set[int] = set()
     maps: dict[int, int] = {}
@@ -156,11 +159,7 @@ def at_end(machine: Machine, memory: Sequence[Any], roots: Sequence[Frame]) -> E
         read_sections=tuple(whole[cpu.rcu] & DEPTH for cpu in machine.cpus),
         mapped=frozenset(maps),
         dirty_mapped=frozenset(dirty),
-        pages=tuple(
-            _page(frame, whole, maps.get(frame.number, 0))
-            for frame in machine.frames()
-            if frame.has_folio and whole[frame.life].kind in ("anon", "file", "huge")
-        ),
+        pages=tuple(_page(folio.frame, whole, maps.get(folio.frame.number, 0)) for folio in folios),
     )
 
 

@@ -25,6 +25,7 @@ from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
 from ptwalk.scenarios.ground import elsewhere, page_at, vma_at
 from ptwalk.walk import broken, damon, gup_fast, readers
+from ptwalk.walk.follow import follow_invalidate_pte, unfollow
 from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range
 from ptwalk.walk.rmap import folio_referenced
 
@@ -52,8 +53,11 @@ class Walker:
 
 
 async def ptl_only(mm: Mm, addr: int) -> None:
-    """DAMON v34: the page-table lock alone."""
-    await damon.damon_va_mkold_v34(mm, addr)
+    """DAMON v34's way, with the pte_offset_map_lock of the kernel it runs on: the page-table lock alone."""
+    followed = await follow_invalidate_pte(mm, addr)
+    if followed is not None:
+        await damon.damon_ptep_mkold(mm, followed.entry)
+        await unfollow(mm, followed)
 
 
 async def read_walk(mm: Mm, addr: int) -> None:
@@ -207,7 +211,7 @@ async def mremap_table(mm: Mm, addr: int) -> None:
 WALKERS = {
     walker.name: walker
     for walker in (
-        Walker("ptl-only", "DAMON v34: only the page-table lock", ptl_only),
+        Walker("ptl-only", "as DAMON v34: only the page-table lock", ptl_only),
         Walker("read", "the page walker: mmap_lock for reading, in a VMA", read_walk),
         Walker(
             "read-peek",

@@ -30,6 +30,10 @@ class NotAWalker(PtwalkError):
     """What was handed in is not `async def walk(mm, addr)`, or does not run; the text says what to change."""
 
 
+class RuleBroken(NotAWalker):
+    """The walker runs, and breaks a rule of the kernel even with nobody else there; the text says which."""
+
+
 class Row(dict[str, Verdict]):
     """The verdict against each changer; prints as a table, with the first bug in full."""
 
@@ -79,12 +83,16 @@ def check_walker(
     each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
     address space (as GUP-fast does), else another process's (as a monitor does).
 
-    Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an await, raises, keeps a lock,
-    or loops without awaiting, even when it runs alone.
+    A walker that breaks a rule even alone (it keeps a lock, sleeps under a spinlock, stores without the table's lock) has
+    a bug like any other.  Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an await,
+    raises, or loops without awaiting, even when it runs alone.
     """
     check_shape(walker)
     names = _changers(against)
-    remarks = check_alone(walker, release, arch, axes)
+    try:
+        remarks = check_alone(walker, release, arch, axes)
+    except RuleBroken as broken:
+        remarks = (str(broken),)
     row = Row()
     for name in names:
         scenario = own_scenario(walker, name, release, arch=arch, own=own, **axes)
@@ -154,7 +162,8 @@ IDLE = (
 
 
 def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> tuple[str, ...]:
-    """Runs the walker once with nobody else there; raises `NotAWalker` with what it does wrong.
+    """Runs the walker once with nobody else there; raises `NotAWalker` with what it does wrong, `RuleBroken`
+    if that is a rule of the kernel.
 
     Returns what a verdict on this walker must say besides: `(IDLE,)` if it touches no page table, else nothing.
     """
@@ -177,10 +186,11 @@ def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> 
     report = verdict.report
     if isinstance(report, Finding):
         words = report.text
+        kind = RuleBroken if report.kind in ("violation", "deadlock") else NotAWalker
         for prefix in (f"CPU 0 ({name}): ", f"CPU 0 ({name}) ", "livelock: "):
             words = words.removeprefix(prefix)
-        raise NotAWalker(f"{name}: {words}")
-    raise NotAWalker(
+        raise kind(f"{name}: {words}")
+    raise RuleBroken(
         f"{name} breaks a rule even with nobody else there: {getattr(report, 'title', report)}."
         f" {getattr(report, 'happened', '')}"
     )

@@ -61,14 +61,14 @@ async def _mkold(mm: Mm, slot: EntryPointer, *, atomic: bool) -> None:
 
 
 async def damon_va_mkold_v34(mm: Mm, addr: int) -> None:
-    """Clears the accessed bit with the page-table lock alone, as patch series v34 did.
+    """Clears the accessed bit with the page-table lock alone, as patch series v34 did, with the helpers of its day.
 
     *Locking*: none but the page-table lock that follow_invalidate_pte takes.  This breaks rule (a): the lock is
     inside the table that may vanish.
     *May see*: tables freed, tables cut off by a collapse.
     *Source*: DAMON v34 patch 05/13, LKML, August 2021.
     """
-    followed = await follow_invalidate_pte(mm, addr)
+    followed = await follow_invalidate_pte(mm, addr, old=True)
     if followed is None:
         return
     await damon_ptep_mkold(mm, followed.entry)
@@ -80,7 +80,7 @@ async def damon_va_young_v34(mm: Mm, addr: int) -> bool:
 
     *Locking*, *May see*, *Source*: as `damon_va_mkold_v34`.
     """
-    followed = await follow_invalidate_pte(mm, addr)
+    followed = await follow_invalidate_pte(mm, addr, old=True)
     if followed is None:
         return False
     young = (await followed.entry.read()).accessed

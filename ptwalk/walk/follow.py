@@ -25,10 +25,15 @@ class Followed:
     entry: EntryPointer
     ptl: SpinLock
     huge: bool = False
+    old: bool = False
 
 
-async def follow_invalidate_pte(mm: Mm, addr: int, *, huge: bool = True) -> Followed | None:
+async def follow_invalidate_pte(
+    mm: Mm, addr: int, *, huge: bool = True, old: bool = False
+) -> Followed | None:
     """The pte of `addr`, or its huge pmd if `huge` allows, with its lock held; None if nothing is mapped.
+
+    `old` takes pte_offset_map_lock as it was in 5.15, on any kernel.
 
     *Locking*: the caller's mmap_lock for reading, and only VM_IO or VM_PFNMAP mappings: its comment asks for it,
     nothing checks it.  Gives back the page-table lock held.
@@ -49,13 +54,13 @@ async def follow_invalidate_pte(mm: Mm, addr: int, *, huge: bool = True) -> Foll
         await spin_unlock(ptl)
     if not is_table(entry):
         return None
-    pte, ptl_of_pte = await pte_offset_map_lock(mm, pmd, addr)
+    pte, ptl_of_pte = await pte_offset_map_lock(mm, pmd, addr, old=old)
     if pte is None or ptl_of_pte is None:
         return None
     if not (await pte.read()).linux_present:
-        await pte_unmap_unlock(mm, ptl_of_pte)
+        await pte_unmap_unlock(mm, ptl_of_pte, old=old)
         return None
-    return Followed(pte, ptl_of_pte)
+    return Followed(pte, ptl_of_pte, old=old)
 
 
 async def unfollow(mm: Mm, followed: Followed) -> None:
@@ -63,7 +68,7 @@ async def unfollow(mm: Mm, followed: Followed) -> None:
     if followed.huge:
         await spin_unlock(followed.ptl)
     else:
-        await pte_unmap_unlock(mm, followed.ptl)
+        await pte_unmap_unlock(mm, followed.ptl, old=followed.old)
 
 
 async def follow_pte(mm: Mm, addr: int) -> Followed | None:

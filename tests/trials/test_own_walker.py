@@ -8,13 +8,18 @@ import pytest
 import ptwalk
 from ptwalk.kernel import (
     find_vma,
+    irqs_off,
     is_table,
     local_irq_disable,
+    lock_vma_under_rcu,
     mm_find_pmd,
     mmap_read_lock,
     mmap_read_unlock,
+    offset_lockless,
+    pmd_lockptr,
     pte_offset_map_lock,
     pte_unmap_unlock,
+    vma_end_read,
 )
 from ptwalk.trials.own_walker import NotAWalker, Row
 
@@ -86,6 +91,36 @@ async def leaves_irqs_off(mm, addr):
     await local_irq_disable(mm.machine)
 
 
+async def sleeps(mm, addr):
+    """Takes a sleeping lock under a spinlock."""
+    async with pmd_lockptr(mm, await mm_find_pmd(mm, addr)):
+        await mmap_read_lock(mm)
+        await mmap_read_unlock(mm)
+
+
+async def stores(mm, addr):
+    """Interrupts off, and a store all the same."""
+    async with irqs_off(mm.machine):
+        pmd = await mm_find_pmd(mm, addr)
+        await offset_lockless(pmd, await pmd.read(), addr).test_and_clear_young()
+
+
+async def locks_twice(mm, addr):
+    """Takes one spinlock twice."""
+    ptl = pmd_lockptr(mm, await mm_find_pmd(mm, addr))
+    async with ptl, ptl:
+        pass
+
+
+async def zaps(mm, addr):
+    """Clears a mapping and keeps the page's reference."""
+    await mmap_read_lock(mm)
+    pte, ptl = await pte_offset_map_lock(mm, await mm_find_pmd(mm, addr), addr)
+    await pte.get_and_clear()
+    await pte_unmap_unlock(mm, ptl)
+    await mmap_read_unlock(mm)
+
+
 async def throws_dice(mm, addr):
     """Uses something besides the simulated memory."""
     for _ in range(random.randrange(1, 50)):
@@ -152,9 +187,6 @@ def test_a_walker_that_touches_nothing_is_told_so():
         (loops, "without an operation"),
         (goes_round, "round in circles"),
         (raises, "ZeroDivisionError"),
-        (keeps, "lock kept at the end"),
-        (drops, "does not hold"),
-        (leaves_irqs_off, "interrupts left off"),
         (throws_dice, "besides the simulated memory"),
         (one_argument, "cannot be called with an address space and an address"),
         (yields, "has a yield in it"),
@@ -168,6 +200,55 @@ def test_slips_are_told(walker, words):
         ptwalk.check_walker(walker)
     assert words in str(told.value), str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("walker", "words"),
+    [
+        (keeps, "has ended"),
+        (drops, "does not hold"),
+        (leaves_irqs_off, "interrupts left off"),
+        (sleeps, "sleeping while atomic"),
+        (stores, "mapping changed without its lock"),
+        (locks_twice, "deadlock"),
+        (zaps, "leaked page reference"),
+    ],
+)
+def test_a_rule_broken_alone_is_a_bug(walker, words):
+    """Nobody else is needed for it; the verdict has the report, and says that it happens alone too."""
+    verdict = ptwalk.check_walker(walker, against="munmap-neighbour")
+    assert verdict.outcome == "bug" and words in str(verdict.report)
+    assert walker.__name__ in verdict.assumptions[-1]
+
+
+def test_who_ended_with_a_lock_is_named():
+    """Somebody waits for a lock that nobody will drop: the CPU that has ended is part of the story."""
+
+    async def keeps_sometimes(mm, addr):
+        await mmap_read_lock(mm)
+        vma = await find_vma(mm, addr)
+        if vma is not None and addr in vma:
+            await mmap_read_unlock(mm)
+
+    verdict = ptwalk.check_walker(keeps_sometimes, against="munmap-last")
+    assert verdict.outcome == "bug"
+    assert "CPU 0 (keeps_sometimes) has ended" in str(verdict.report)
+
+
+def test_vma_locks_on_a_kernel_without_them():
+    """lock_vma_under_rcu gives None there, as its stub does: the way back to mmap_lock is taken."""
+
+    async def falls_back(mm, addr):
+        vma = await lock_vma_under_rcu(mm, addr)
+        if vma is None:
+            return await locked(mm, addr)
+        young = await unlocked(mm, addr)
+        await vma_end_read(vma)
+        return young
+
+    for release in ("6.1", "6.6", "7.1"):
+        row = ptwalk.check_walker(falls_back, against="all", release=release)
+        assert row.outcome == "safe", row
 
 
 def test_a_walk_that_was_started_is_told():
