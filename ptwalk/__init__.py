@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ptwalk.arch import FORMAT_NAMES, Entry, Format, format_named
     from ptwalk.capture import open_capture
-    from ptwalk.checks import check, hint, problem, progress, solution, start
     from ptwalk.checks.race import failed
+    from ptwalk.checks.verbs import check, hint, problem, progress, solution, start
     from ptwalk.commands.stepper import stepper
     from ptwalk.errors import PtwalkError
     from ptwalk.trace.walk import WalkRecord
     from ptwalk.trials import check_walker, explore, matrix, replay, scenarios
+    from ptwalk.views.explorers import entry_explorer, walk_explorer
 
 _HOME = {
     "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
@@ -30,6 +31,7 @@ _HOME = {
     "ptwalk.errors": ("PtwalkError",),
     "ptwalk.trace.walk": ("WalkRecord",),
     "ptwalk.trials": ("check_walker", "explore", "matrix", "replay", "scenarios"),
+    "ptwalk.views.explorers": ("entry_explorer", "walk_explorer"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -49,6 +51,7 @@ __all__ = [
     "__version__",
     "check",
     "check_walker",
+    "entry_explorer",
     "explore",
     "failed",
     "format_named",
@@ -62,6 +65,7 @@ __all__ = [
     "solution",
     "start",
     "stepper",
+    "walk_explorer",
 ]
 
 
