@@ -12,13 +12,14 @@ import hashlib
 import io
 import json
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from ptwalk.checks.judge import CELL_SECONDS, judge_file
@@ -130,7 +131,9 @@ def grade(
     told(len(marked), len(every))
     while waiting:
         # "spawn": a forked child would inherit locks that a thread of ours may hold.
-        with ProcessPoolExecutor(max(1, min(jobs, len(waiting))), get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            max(1, min(jobs, len(waiting))), get_context("spawn"), _leave_ctrl_c
+        ) as pool:
             futures = {
                 pool.submit(judge_file, file, limits=limits, seconds=seconds, beside=file not in flat): file
                 for file in waiting
@@ -146,12 +149,19 @@ def grade(
                 pass  # somebody ended a worker; what is left is begun afresh
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                for worker in active_children():
+                    worker.terminate()
                 raise
         left = [file for file in waiting if file not in marked]
         if len(left) == len(waiting):
             raise PtwalkError("the judging processes end before they judge anything; see ptwalk doctor")
         waiting = left
     return tuple(_graded(learner, marked) for learner in learners)
+
+
+def _leave_ctrl_c() -> None:
+    # Ctrl-C reaches every process of a terminal; ours alone answers it, and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _shown(file: Path, folder: Path) -> str:

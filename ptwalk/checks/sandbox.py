@@ -5,8 +5,8 @@ line of a learner; it can't be undone.  Every wall is tried by itself, and the r
 nobody is told of a protection that is not there.  What these walls do not stop: reading files that the user may
 read, and code in the same process lying about itself.
 
-*Source*: setrlimit(2), unshare(2), landlock(7), seccomp(2); syscall numbers of include/uapi/asm-generic/unistd.h and
-arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.1.
+*Source*: setrlimit(2), prctl(2), unshare(2), landlock(7), seccomp(2); syscall numbers of
+include/uapi/asm-generic/unistd.h and arch/x86/entry/syscalls/syscall_64.tbl, Linux 6.1.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import signal
 import struct
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pathlib import Path
 WALLS = ("memory", "cpu time", "file size", "files outside", "network", "processes", "signals")
 """The names of all walls, in the order in which people read them."""
 
+_DIE_WITH_PARENT = 1
 _NO_NEW_PRIVS = 38
 _SECCOMP_FILTER = 22, 2
 _NEW_USER_AND_NET = 0x1000_0000 | 0x4000_0000
@@ -98,6 +100,9 @@ def put_up(scratch: Path, limits: Limits) -> tuple[str, ...]:
     standing = _resource_limits(limits)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(
+            _DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0
+        )  # so that a grader that is killed leaves nothing behind
         alone = libc.unshare(_NEW_USER_AND_NET) == 0
         if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
             if _landlock(libc, scratch):

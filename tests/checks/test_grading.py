@@ -94,11 +94,12 @@ def test_what_did_not_change_is_not_judged_again(tmp_path: Path, monkeypatch: py
     counted: list[int] = []
     assert grade(folder, seconds=2, told=lambda done, total: counted.append(done)) == first
     assert counted == [4]
-    kept[0].write_text(kept[0].read_text()[:20])
-    paper(folder / "ben" / "week 1")
+    crashed = next(file for file in kept if "exit code 0" in file.read_text("utf-8"))
+    crashed.write_text(crashed.read_text("utf-8")[:20], "utf-8")
+    paper(folder / "ben" / "week 1", {"01.1": solution_code(exercises()["01.1"]) + "\n# mine"})
     counted.clear()
     again = by_name(grade(folder, seconds=2, told=lambda done, total: counted.append(done)))
-    assert counted[0] in (2, 3) and again["ben"].marks["01.2"].state == "passed"
+    assert counted[0] == 2 and again["ben"].marks["01.2"].state == "passed"
     monkeypatch.setattr(grading, "_library", lambda: "a newer one")
     counted.clear()
     (folder / "cy" / "01_page_tables.ipynb").unlink()
@@ -140,6 +141,24 @@ def test_folders_that_are_none_are_told(tmp_path: Path) -> None:
 
 
 RUN = "import sys; from ptwalk.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_ends_the_grading_at_once(tmp_path: Path) -> None:
+    """One line, exit code 130, and what was judged is kept."""
+    paper(tmp_path / "ada")
+    paper(tmp_path / "ben", {"01.2": "while True:\n    pass"})
+    command = [sys.executable, "-c", RUN, "grade", str(tmp_path), "--seconds", "3000", "--jobs", "1"]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list((tmp_path / "_grades" / "judged").glob("*.json")):
+        assert running.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.killpg(running.pid, signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err) == (130, "", "ptwalk: interrupted\n")
 
 
 def class_of_thirty(folder: Path) -> Path:
