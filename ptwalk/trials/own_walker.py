@@ -83,9 +83,9 @@ def check_walker(
     each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
     address space (as GUP-fast does), else another process's (as a monitor does).
 
-    A walker that breaks a rule even alone (it keeps a lock, sleeps under a spinlock, stores without the table's lock) has
-    a bug like any other.  Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an await,
-    raises, or loops without awaiting, even when it runs alone.
+    A walker that breaks a rule even alone (it keeps a lock, sleeps under a spinlock, stores without the table's lock)
+    has a bug like any other.  Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an
+    await, raises, or loops without awaiting, even when it runs alone.
     """
     check_shape(walker)
     names = _changers(against)
