@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ptwalk.checks.judge import judge_file
+from ptwalk.checks.learner_process import judged as judge_in_words
 from ptwalk.checks.mark import Mark, Marked
+from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.registry import exercises, solution_code
 from ptwalk.checks.sandbox import Limits
 
@@ -362,6 +364,17 @@ def test_processor_time_is_limited(tmp_path: Path) -> None:
     file = paper(tmp_path, {"01.2": FOR_EVER})
     marked = judge_file(file, seconds=60, limits=Limits(cpu=3))
     assert "used more than 3 seconds of processor time" in mark(marked, "01.2").words
+
+
+def test_parts_that_hold_are_credit() -> None:
+    """A check that names parts gives the share of those that hold; none is no credit."""
+
+    def two_of_three(exercise: object, answer: object, seed: int) -> str:
+        raise NotYet("Two hold.", parts=(("a", True), ("b", True), ("c", False)))
+
+    state, words, parts = judge_in_words(two_of_three, exercises()["01.2"], None, 1)
+    assert (state, words) == ("partly", "Two hold.")
+    assert Mark("01.2", state, words, parts).credit == pytest.approx(2 / 3)
 
 
 def test_marks_survive_json(tmp_path: Path) -> None:
