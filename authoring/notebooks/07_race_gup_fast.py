@@ -26,7 +26,9 @@ The third rule of the review: you may walk without locks if **interrupts are off
 nothing, *and the architecture supports it*.
 
 Below, a walker obeys it on arm64 with Linux 5.15.0. Interrupts are off from its first step. It writes
-nothing. And the table is freed under it. Play it to the end.
+nothing. And the table is freed under it.
+
+**Play.** Step it to the end. What does CPU 1 wait for before it frees?
 """
 
 # %% hook-play
@@ -202,6 +204,11 @@ for name in ("dontneed-vs-gup-pin-last", "dontneed-vs-gup"):
     verdict = ptwalk.explore(name)
     print(f"{name:25} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
 
+# %% [markdown] pin-last-text
+"""
+**Play.** Here is the wrong order. In which step does the page become somebody else's?
+"""
+
 # %% pin-last-play
 race = ptwalk.stepper("dontneed-vs-gup-pin-last")
 race
@@ -307,7 +314,8 @@ every way of freeing waits for you; pin first, and then look again at all that l
   70cbc3cc78a9 (6.1; in 5.15.85).
 - `mm/mmu_gather.c`: `tlb_remove_table_sync_one()`; used by the collapses since 2ba99c5e0881.
 - `arch/x86/mm/tlb.c`: who gets the interrupt. RCU freeing always on x86: a37259732a7d (6.15).
-- Where RCU has no memory for its list, the fallback was an IPI up to 6.13. 7.1 calls `synchronize_rcu()`.
+- Where RCU has no memory for its list, the fallback was an IPI: up to 6.13, and later on kernels that don't
+  reclaim empty tables. 7.1 calls `synchronize_rcu()`.
 
 ## What this leaves out
 

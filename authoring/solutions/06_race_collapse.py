@@ -1,6 +1,6 @@
 """Source of solutions/06_race_collapse.ipynb, and through it of exercises/06_race_collapse.ipynb."""
 
-# ruff: noqa: B018, E402, F401
+# ruff: noqa: B018, E402, F401, F811
 
 # %% [markdown] title
 """

@@ -1,6 +1,6 @@
 """Source of solutions/07_race_gup_fast.ipynb, and through it of exercises/07_race_gup_fast.ipynb."""
 
-# ruff: noqa: B018, E402, F401
+# ruff: noqa: B018, E402
 
 # %% [markdown] title
 """
@@ -97,7 +97,7 @@ things. The kernel is preemptible. Does the table stay **memory** for as long as
 
 | a row | how the table is freed |
 | --- | --- |
-| `at once` | after a broadcast flush, by nobody's leave |
+| `at once` | at once after a broadcast flush |
 | `IPI` | after a flush by IPI |
 | `RCU` | by RCU |
 | `no memory` | by RCU's fallback when there is no memory for its list (up to 6.13: an IPI) |

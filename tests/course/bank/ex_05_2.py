@@ -156,7 +156,7 @@ async def clears_all(mm, addr):
             pmd = await mm_find_pmd(mm, addr)
             pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
             entry = await pte.read()
-            await pte.write(entry.raw & ~0x63)
+            await pte.write(entry.raw & ~0x22)
             await pte_unmap_unlock(mm, ptl)
 
 
