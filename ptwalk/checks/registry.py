@@ -106,6 +106,17 @@ NOTEBOOKS = (
             "ptwalk.checks.lockless.monitor",
         ),
     ),
+    Notebook(
+        "08",
+        "08_small_print",
+        "The rule's small print",
+        45,
+        (
+            "ptwalk.checks.small_print.long_walk",
+            "ptwalk.checks.small_print.how_big",
+            "ptwalk.checks.small_print.somebody",
+        ),
+    ),
 )
 
 
