@@ -7,7 +7,7 @@ the explorer can search: make the variables, write one `async def` for each CPU,
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ptwalk.errors import PtwalkError
@@ -74,6 +74,40 @@ class VariableStep(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class WaitStep(Operation):
+    """Wait until a condition on some variables holds: what a loop that reads them again and again would do."""
+
+    kind = "wait"
+    names: tuple[str, ...]
+    cells: tuple[int, ...]
+    lives: tuple[int, ...]
+    condition: Callable[..., Any] = field(compare=False)
+    words: str
+
+    @property
+    def life(self) -> int | None:
+        """The lifetime of an object whose variable is waited for, or None."""
+        return self.lives[0] if self.lives else None
+
+    def footprint(self, cpu: int) -> Footprint:
+        """The variables and the lifetimes of their objects, read only."""
+        return (*self.lives, *self.cells), ()
+
+    def enabled(self, memory: Memory, cpu: int) -> bool:
+        """Waits until the condition holds."""
+        return bool(self.condition(*(memory[cell] for cell in self.cells)))
+
+    def execute(self, memory: Memory, cpu: int) -> Hashable:
+        """The values seen: one, or a tuple."""
+        seen = tuple(memory[cell] for cell in self.cells)
+        return seen[0] if len(seen) == 1 else seen
+
+    def text(self) -> str:
+        """Such as "waits until turn is 1"."""
+        return f"waits until {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
 class Variable:
     """One shared word."""
 
@@ -96,6 +130,12 @@ class Variable:
     def compare_and_swap(self, expected: Hashable, value: Hashable) -> VariableStep:
         """Write `value` if the variable holds `expected`, in one step; answers whether it did."""
         return VariableStep("swap", self.name, self.cell, self.life, value, expected)
+
+    def wait_for(self, *values: Hashable) -> WaitStep:
+        """Wait until the variable holds one of `values`, which is answered: a blocked step, never a spin."""
+        words = f"{self.name} is {' or '.join(map(repr, values))}"
+        lives = () if self.life is None else (self.life,)
+        return WaitStep((self.name,), (self.cell,), lives, lambda value: value in values, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +234,17 @@ class Shared:
         sections = make_sections(self.cells, "interrupts", self.cpus)
         self._sections.append(("interrupts", sections))
         return Interrupts(sections)
+
+    def wait(self, condition: Callable[..., Any], *variables: Variable, words: str = "") -> WaitStep:
+        """Wait until `condition(values...)` of the variables holds; answers the value, or a tuple of them.
+
+        All of them are looked at in one step, again each time that one is written.  `condition` must depend on nothing
+        else; `words` say it for reports.
+        """
+        lives = tuple(dict.fromkeys(v.life for v in variables if v.life is not None))
+        names = tuple(variable.name for variable in variables)
+        said = words or f"{', '.join(names)} allow it"
+        return WaitStep(names, tuple(variable.cell for variable in variables), lives, condition, said)
 
     def program(self, *functions: Function, name: str = "", check: Check | None = None) -> Program:
         """The program in which CPU i runs `functions[i]()`.

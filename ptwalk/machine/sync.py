@@ -140,7 +140,10 @@ class RwSemStep(Operation):
 
 @dataclass(frozen=True, slots=True)
 class RwSem:
-    """A reader/writer semaphore: many readers or one writer; a writer can become a reader without letting go."""
+    """A reader/writer semaphore: many readers or one writer; a writer can become a reader without letting go.
+
+    A writer that waits does not keep new readers out; the simulated kernel's own semaphore does that, as Linux's does.
+    """
 
     name: str
     writer: int
