@@ -78,20 +78,6 @@ async def huge_is_one(slot, walk, add, at, upto):
     return await huge_locked(slot, walk, lambda number: add(number // 512), at, upto)
 
 
-async def two_loads(slot, walk, add, at, upto):
-    """Asks for huge first and for none then: in between none may have become huge."""
-    if leaf(await slot.read()):
-        return await huge_locked(slot, walk, add, at, upto)
-    if none(await slot.read()):
-        return 0
-    walk.action = "continue"
-    pmd = await slot.read()
-    for page in walk.mm.pages_in(at, upto):
-        found = await offset_lockless(slot, pmd, page).read()
-        add(found.linux_present and found.accessed)
-    return 0
-
-
 async def none_is_no_huge(slot, walk, add, at, upto):
     """Looks at the pmd again after the test for none: in between it may have become huge."""
     if none(await slot.read()) or leaf(await slot.read()):
@@ -163,8 +149,7 @@ WRONG = {
     "not none": (lambda: counting(huge_locked, young=lambda entry: not none(entry)), "Three too many"),
     "present": (lambda: counting(huge_locked, young=lambda entry: entry.linux_present), "it is old"),
     "counts, and lets the walker split": (lambda: counting(counts_twice), "split your huge page"),
-    "two loads": (lambda: counting(two_loads), "data taken for a table"),
-    "a third load": (lambda: counting(none_is_no_huge), "what you tested was another load"),
+    "two loads": (lambda: counting(none_is_no_huge), "what you tested was another load"),
     "no table is not foreseen": (lambda: counting(null_not_handled, pte=False), "may find no table"),
     "drops mmap_lock": (lambda: counting(drops_the_lock), "from the first step to the last"),
     "no lock at all": (lambda: counting(huge_locked, lock=False), "is the mmap lock held"),
