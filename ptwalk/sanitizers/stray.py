@@ -1,6 +1,7 @@
 """A mapping at an address that no VMA covers.
 
-Room: sanitizers.  Judged when all CPUs are done: whoever installs an entry must still have a VMA there to install it for.
+Room: sanitizers.  Judged when all CPUs are done: whoever installs an entry must still have a VMA there to install it
+for.
 """
 
 from __future__ import annotations

@@ -182,6 +182,7 @@ async def mremap_and_munmap(mm: Mm, old: int, length: int, new: int) -> None:
 
 def _mremap_munmap(stage: Stage, threads: Sequence[str]) -> Ground:
     ground = anonymous(stage, (*threads, CHANGER))
+    near_neighbour(ground.mm, ground.addr)  # keeps the old table, so that no flush for its sake helps
     to = elsewhere(ground.mm, ground.addr)
     stage.run(CHANGER, allocates(mremap_and_munmap), ground.mm, ground.addr, _page(ground), to)
     return ground

@@ -62,6 +62,11 @@ def page_at(mm: Mm, addr: int) -> Frame | None:
     return None
 
 
+def cached_page(mm: Mm) -> Frame | None:
+    """A page of the page cache, mapped or not, or None if there is none."""
+    return next((frame for frame in mm.machine.frames() if frame.life_in([]).kind == "file"), None)
+
+
 def anonymous(
     stage: Stage,
     threads: Sequence[str],
@@ -109,6 +114,8 @@ def file_mapping(
         flags=flags,
     )
     if not populate:
+        # The page is in the page cache, and mapped nowhere; the table that mapped it is still there.
+        stage.machine.new_frame("file", "page")
         mm.watch(addr)
         mm.initial_table(addr, "pte")
     far_neighbour(mm)

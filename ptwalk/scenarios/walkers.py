@@ -23,7 +23,7 @@ from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read, vma_start_w
 from ptwalk.machine.folio import PutPage, UsePage
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
-from ptwalk.scenarios.ground import elsewhere, page_at, vma_at
+from ptwalk.scenarios.ground import cached_page, elsewhere, page_at, vma_at
 from ptwalk.walk import broken, damon, gup_fast, readers
 from ptwalk.walk.follow import follow_invalidate_pte, unfollow
 from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range
@@ -170,7 +170,7 @@ async def reverse_map(mm: Mm, addr: int) -> None:
 
     *Locking*: i_mmap_rwsem or anon_vma for reading.
     """
-    vma, page = vma_at(mm, addr), page_at(mm, addr)
+    vma, page = vma_at(mm, addr), page_at(mm, addr) or cached_page(mm)
     if vma is not None and page is not None:
         await folio_referenced(vma.rmap_trees[0], page, addr - vma.start + vma.pgoff)
 

@@ -5,7 +5,7 @@ Room: trials.  A cell is a small job that knows itself by names only, so it can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +107,7 @@ def matrix(
     releases: Iterable[str] | str | None = None,
     *,
     arch: str = "x86-64",
+    axes: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
     limit: int | Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -114,12 +115,12 @@ def matrix(
     """Tries every walker against every changer on every release: a proof or a counterexample in each cell.
 
     The names are those of `ptwalk.scenarios`' walkers and changers and of the release presets; None means all.
-    `executor` is any `concurrent.futures.Executor`, such as a process pool or a cluster's; without one the cells are
-    tried here, one after another.  `progress(done, total)` is called after each cell.  Raises `MatrixError` for a name
-    that there is not.
+    `axes` are choices that all those kernels have.  `executor` is any `concurrent.futures.Executor`, such as a process
+    pool or a cluster's; without one the cells are tried here, one after another.  `progress(done, total)` is called
+    after each cell.  Raises `MatrixError` for a name that there is not.
     """
     jobs = [
-        (walker, changer, release, arch, limit)
+        (walker, changer, release, arch, limit, dict(axes or {}))
         for release in _chosen(releases, RELEASES, "release")
         for changer in _chosen(changers, CHANGERS, "changer")
         for walker in _chosen(walkers, WALKERS, "walker")
@@ -149,11 +150,25 @@ def _finished(futures: Iterable[Any]) -> Iterable[Any]:
         return futures
 
 
-def tried(walker: str, changer: str, release: str, arch: str, limit: int | Limits | None) -> Cell:
+def tried(
+    walker: str,
+    changer: str,
+    release: str,
+    arch: str = "x86-64",
+    limit: int | Limits | None = None,
+    axes: Mapping[str, Any] | None = None,
+) -> Cell:
     """One cell, wherever it runs."""
     who, what = WALKERS[walker], CHANGERS[changer]
     scenario = pair(
-        f"{changer}-vs-{walker}", who.walk, what, own=who.own, user=who.user, release=release, arch=arch
+        f"{changer}-vs-{walker}",
+        who.walk,
+        what,
+        own=who.own,
+        user=who.user,
+        release=release,
+        arch=arch,
+        axes=axes or {},
     )
     if not (what.exists(scenario.config()) and who.exists(scenario.config())):
         return Cell(walker, changer, release, arch, None)

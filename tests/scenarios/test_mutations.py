@@ -1,7 +1,8 @@
 """Each protocol is broken in turn (a lock, a second look, a flush, a wait is dropped), and a scenario must notice.
 
-The table is the test: what is broken, how, and which scenario that was safe finds a bug then.  Scenarios are broken by a
-choice of the kernel's config where there is one, else by putting something else in the place of one function.
+The table is the test: what is broken, how, and which scenario, and which cell of the matrix, that were safe find a bug
+then.  Protocols are broken by a choice of the kernel's config where there is one, else by putting something else in the
+place of one function.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.frames import free_frame
 from ptwalk.scenarios import SCENARIOS, Never
 from ptwalk.trials.explore import explore
+from ptwalk.trials.matrix import tried
 from ptwalk.walk import damon, gup_fast, rmap
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -94,66 +96,269 @@ class Mutation:
 
     broken: str
     noticed_by: str
+    cell: tuple[
+        str, ...
+    ]  # (walker, changer) of the matrix that notices, too; empty where it takes three CPUs
     patch: Patch = lambda monkeypatch: None
     axes: Mapping[str, Any] = field(default_factory=dict)
 
 
 MUTATIONS = (
     # --- a lock is dropped ---
-    Mutation("the walker takes no mmap_lock", "munmap-vs-damon-merged", without(damon, "mmap_read_lock", "mmap_read_unlock")),
-    Mutation("munmap does not detach the VMA", "munmap-vs-read-walk", without(munmap, "DetachVmas")),
-    Mutation("khugepaged takes no mmap_lock for writing", "collapse-anon-vs-damon-merged",
-             without(khugepaged, "mmap_write_lock", "mmap_write_unlock")),
-    Mutation("khugepaged takes no anon_vma lock", "collapse-anon-vs-rmap", without(khugepaged, "down_write", "up_write")),
-    Mutation("retract of 5.15 takes no mmap_lock", "retract-vs-mlw-walker-then",
-             lambda m: (without(collapse_file, "mmap_write_trylock", instead=always)(m), without(collapse_file, "mmap_write_unlock")(m))),
-    Mutation("retract of 5.15 takes no i_mmap_rwsem", "retract-vs-rmap", without(collapse_file, "down_write", "up_write")),
-    Mutation("collapse_pte_mapped_thp takes no i_mmap_rwsem", "collapse-pte-mapped-vs-rmap-fixed",
-             without(collapse_file, "down_write", "up_write")),
-    Mutation("retract of 6.6 takes no page-table locks", "retract-vs-mkold-after-recheck",
-             lambda m: (without(collapse_file, "spin_lock", "spin_unlock", "pmd_lock")(m))),
-    Mutation("free_pgtables takes no reverse-map lock", "munmap-vs-rmap", without(memory, "down_write", "up_write")),
-    Mutation("the reverse-map walk takes no lock", "munmap-vs-rmap", without(rmap, "down_read", "up_read")),
-    Mutation("munmap does not write-lock the VMA", "munmap-vs-vma-lock-walk", without(munmap, "vma_start_write")),
-    Mutation("interrupts stay on in GUP-fast", "munmap-vs-gup", without(gup_fast, "local_irq_save", "local_irq_restore")),
-    Mutation("pte_offset_map_lock without RCU", "retract-vs-mlw-map-lock", without(pgtable, "rcu_read_lock", "rcu_read_unlock")),
-    Mutation("no user reference on the mm", "exit-vs-damon-v34", without(exit, "MmPut", instead=nobody_left)),
-    Mutation("mmap_lock for reading is enough for ptdump", "munmap-vs-ptdump-fixed", axes={"novma_walk_lock": "read"}),
+    Mutation(
+        "the walker takes no mmap_lock",
+        "munmap-vs-damon-merged",
+        ("damon", "munmap"),
+        without(damon, "mmap_read_lock", "mmap_read_unlock"),
+    ),
+    Mutation(
+        "munmap does not detach the VMA",
+        "munmap-vs-read-walk",
+        ("read", "munmap"),
+        without(munmap, "DetachVmas"),
+    ),
+    Mutation(
+        "khugepaged takes no mmap_lock for writing",
+        "collapse-anon-vs-damon-merged",
+        ("read", "collapse-anon"),
+        without(khugepaged, "mmap_write_lock", "mmap_write_unlock"),
+    ),
+    Mutation(
+        "khugepaged takes no anon_vma lock",
+        "collapse-anon-vs-rmap",
+        ("rmap", "collapse-anon"),
+        without(khugepaged, "down_write", "up_write"),
+    ),
+    Mutation(
+        "retract of 5.15 takes no mmap_lock",
+        "retract-vs-mlw-walker-then",
+        ("read", "retract"),
+        lambda m: (
+            without(collapse_file, "mmap_write_trylock", instead=always)(m),
+            without(collapse_file, "mmap_write_unlock")(m),
+        ),
+    ),
+    Mutation(
+        "retract of 5.15 takes no i_mmap_rwsem",
+        "retract-vs-rmap",
+        ("rmap", "retract"),
+        without(collapse_file, "down_write", "up_write"),
+    ),
+    Mutation(
+        "collapse_pte_mapped_thp takes no i_mmap_rwsem",
+        "collapse-pte-mapped-vs-rmap-fixed",
+        ("rmap", "collapse-pte-mapped"),
+        without(collapse_file, "down_write", "up_write"),
+    ),
+    Mutation(
+        "retract of 6.6 takes no page-table locks",
+        "retract-vs-mkold-after-recheck",
+        ("recheck-only", "retract"),
+        lambda m: without(collapse_file, "spin_lock", "spin_unlock", "pmd_lock")(m),
+    ),
+    Mutation(
+        "free_pgtables takes no reverse-map lock",
+        "munmap-vs-rmap",
+        ("rmap", "munmap"),
+        without(memory, "down_write", "up_write"),
+    ),
+    Mutation(
+        "the reverse-map walk takes no lock",
+        "munmap-vs-rmap",
+        ("rmap", "munmap"),
+        without(rmap, "down_read", "up_read"),
+    ),
+    Mutation(
+        "munmap does not write-lock the VMA",
+        "munmap-vs-vma-lock-walk",
+        ("vma-lock", "munmap"),
+        without(munmap, "vma_start_write"),
+    ),
+    Mutation(
+        "interrupts stay on in GUP-fast",
+        "munmap-vs-gup",
+        ("gup-fast", "munmap"),
+        without(gup_fast, "local_irq_save", "local_irq_restore"),
+    ),
+    Mutation(
+        "pte_offset_map_lock without RCU",
+        "retract-vs-mlw-map-lock",
+        ("read", "retract"),
+        without(pgtable, "rcu_read_lock", "rcu_read_unlock"),
+    ),
+    Mutation(
+        "no user reference on the mm",
+        "exit-vs-damon-v34",
+        ("read", "exit"),
+        without(exit, "MmPut", instead=nobody_left),
+    ),
+    Mutation(
+        "mmap_lock for reading is enough for ptdump",
+        "munmap-vs-ptdump-fixed",
+        ("ptdump", "munmap"),
+        axes={"novma_walk_lock": "read"},
+    ),
     # --- a second look is dropped ---
-    Mutation("pte_offset_map_lock does not look at the pmd again", "retract-vs-mlw-map-lock", axes={"pte_offset_map": "unchecked"}),
-    Mutation("the same, against MADV_DONTNEED", "reclaim-vs-read-walk", axes={"pte_offset_map": "unchecked"}),
-    Mutation("GUP-fast looks only at the pte again", "collapse-anon-vs-gup", axes={"gup_recheck": "pte"}),
-    Mutation("GUP-fast does not look again", "dontneed-vs-gup",
-             lambda m: m.setattr(EntryPointer, "reread", lambda self, chain, last: always())),
-    Mutation("the reverse-map walk does not look at the pmd again", "retract-vs-rmap-now", axes={"rmap_recheck": False}),
-    Mutation("mremap does not look again under the lock", "retract-vs-mremap-fixed", axes={"move_pmd_recheck": False}),
-    Mutation("khugepaged does not look for the VMA again", "collapse-anon-vs-munmap",
-             without(khugepaged, "hugepage_vma_revalidate", instead=first_vma)),
-    Mutation("khugepaged does not look for pins", "collapse-anon-vs-gup", without(khugepaged, "PageCount", instead=BlindPageCount)),
-    Mutation("the fault does not look at the pte again", "fault-vs-fault", without(fault, "none", instead=lambda entry: True)),
-    Mutation("holes are walked", "munmap-vs-pagemap-hole-fixed", axes={"hole_walk": "descends"}),
-    Mutation("floor and ceiling are forgotten", "munmap-neighbour-vs-damon-v34",
-             without(munmap, "free_pgtables", instead=free_pgtables_of_everything)),
+    Mutation(
+        "pte_offset_map_lock does not look at the pmd again",
+        "retract-vs-mlw-map-lock",
+        ("read", "retract"),
+        axes={"pte_offset_map": "unchecked"},
+    ),
+    Mutation(
+        "the same, against MADV_DONTNEED",
+        "reclaim-vs-read-walk",
+        ("read", "reclaim"),
+        axes={"pte_offset_map": "unchecked"},
+    ),
+    Mutation(
+        "GUP-fast looks only at the pte again",
+        "collapse-anon-vs-gup",
+        ("gup-fast", "collapse-anon"),
+        axes={"gup_recheck": "pte"},
+    ),
+    Mutation(
+        "GUP-fast does not look again",
+        "dontneed-vs-gup",
+        ("gup-fast", "dontneed-reuse"),
+        lambda m: m.setattr(EntryPointer, "reread", lambda self, chain, last: always()),
+    ),
+    Mutation(
+        "the reverse-map walk does not look at the pmd again",
+        "retract-vs-rmap-now",
+        ("rmap", "retract"),
+        axes={"rmap_recheck": False},
+    ),
+    Mutation(
+        "mremap does not look again under the lock",
+        "retract-vs-mremap-fixed",
+        ("mremap", "retract"),
+        axes={"move_pmd_recheck": False},
+    ),
+    Mutation(
+        "khugepaged does not look for the VMA again",
+        "collapse-anon-vs-munmap",
+        ("khugepaged", "munmap-half"),
+        without(khugepaged, "hugepage_vma_revalidate", instead=first_vma),
+    ),
+    Mutation(
+        "khugepaged does not look for pins",
+        "collapse-anon-vs-gup",
+        ("gup-fast", "collapse-anon"),
+        without(khugepaged, "PageCount", instead=BlindPageCount),
+    ),
+    Mutation(
+        "the fault does not look at the pte again",
+        "fault-vs-fault",
+        ("fault", "fault"),
+        without(fault, "none", instead=lambda entry: True),
+    ),
+    Mutation(
+        "holes are walked",
+        "munmap-vs-pagemap-hole-fixed",
+        ("pagemap", "munmap-everything"),
+        axes={"hole_walk": "descends"},
+    ),
+    Mutation(
+        "floor and ceiling are forgotten",
+        "munmap-neighbour-vs-damon-v34",
+        ("damon", "munmap-neighbour"),
+        without(munmap, "free_pgtables", instead=free_pgtables_of_everything),
+    ),
     # --- a flush is dropped ---
-    Mutation("munmap does not flush", "munmap-vs-program", without(mmu_gather, "flush_tlb_mm_range")),
-    Mutation("munmap does not flush: no IPI waits for GUP-fast", "munmap-vs-gup", without(mmu_gather, "flush_tlb_mm_range")),
-    Mutation("khugepaged does not flush", "collapse-anon-vs-program", without(khugepaged, "pmdp_collapse_flush", instead=cut_without_flush)),
-    Mutation("mremap does not flush", "mremap-vs-reclaim", without(mremap, "flush_tlb_mm_range")),
-    Mutation("reclaim does not flush", "mremap-vs-reclaim", without(rmap, "flush_tlb_mm_range")),
-    Mutation("a nested gather forgets the freed tables", "munmap-vs-nested-gather-fixed", axes={"nested_flush": "forgets freed tables"}),
+    Mutation(
+        "munmap does not flush",
+        "munmap-vs-program",
+        ("program", "munmap"),
+        without(mmu_gather, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "munmap does not flush: no IPI waits for GUP-fast",
+        "munmap-vs-gup",
+        ("gup-fast", "munmap"),
+        without(mmu_gather, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "khugepaged does not flush",
+        "collapse-anon-vs-program",
+        ("program", "collapse-anon"),
+        without(khugepaged, "pmdp_collapse_flush", instead=cut_without_flush),
+    ),
+    Mutation(
+        "mremap does not flush",
+        "mremap-vs-reclaim",
+        ("program", "mremap-munmap"),
+        without(mremap, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "reclaim does not flush",
+        "mremap-vs-reclaim",
+        ("program", "page-reclaim"),
+        without(rmap, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "a nested gather forgets the freed tables",
+        "munmap-vs-nested-gather-fixed",
+        (),
+        axes={"nested_flush": "forgets freed tables"},
+    ),
     # --- a wait is dropped ---
-    Mutation("tables are freed without a grace period", "munmap-vs-gup-broadcast", without(mmu_gather, "call_rcu", instead=free_at_once)),
-    Mutation("a grace period waits for nobody", "munmap-vs-gup-broadcast", without(rcu, "synchronize_rcu")),
-    Mutation("the batch fallback sends no IPI", "munmap-vs-gup-batch-fails", without(mmu_gather, "tlb_remove_table_sync_one")),
-    Mutation("retract sends no IPI before it frees", "retract-vs-gup-synced", without(collapse_file, "tlb_remove_table_sync_one")),
-    Mutation("retract of 6.6 frees at once", "retract-vs-mlw-map-lock", without(collapse_file, "call_rcu", instead=free_at_once)),
+    Mutation(
+        "tables are freed without a grace period",
+        "munmap-vs-gup-broadcast",
+        ("gup-fast", "munmap"),
+        without(mmu_gather, "call_rcu", instead=free_at_once),
+    ),
+    Mutation(
+        "a grace period waits for nobody",
+        "munmap-vs-gup-broadcast",
+        ("gup-fast", "munmap"),
+        without(rcu, "synchronize_rcu"),
+    ),
+    Mutation(
+        "the batch fallback sends no IPI",
+        "munmap-vs-gup-batch-fails",
+        ("gup-fast", "munmap"),
+        without(mmu_gather, "tlb_remove_table_sync_one"),
+    ),
+    Mutation(
+        "retract sends no IPI before it frees",
+        "retract-vs-gup-synced",
+        ("gup-fast", "retract"),
+        without(collapse_file, "tlb_remove_table_sync_one"),
+    ),
+    Mutation(
+        "retract of 6.6 frees at once",
+        "retract-vs-mlw-map-lock",
+        ("read", "retract"),
+        without(collapse_file, "call_rcu", instead=free_at_once),
+    ),
     # --- one atomic step becomes two, or a duty is forgotten ---
-    Mutation("zapping reads and clears in two steps", "munmap-file-vs-program",
-             lambda m: m.setattr(EntryPointer, "get_and_clear", read_then_clear)),
-    Mutation("zapping does not hand the dirty bit on", "munmap-file-vs-program", without(memory, "MarkDirty")),
-    Mutation("the accessed bit is cleared by load and store", "user-access-vs-damon-now", axes={"clear_young": "load and store"}),
-    Mutation("MADV_DONTNEED holds no lock", "munmap-vs-dontneed", without(madvise, "mmap_read_lock", "mmap_read_unlock")),
-)  # fmt: skip
+    Mutation(
+        "zapping reads and clears in two steps",
+        "munmap-file-vs-program",
+        ("program", "munmap-file"),
+        lambda m: m.setattr(EntryPointer, "get_and_clear", read_then_clear),
+    ),
+    Mutation(
+        "zapping does not hand the dirty bit on",
+        "munmap-file-vs-program",
+        ("program", "munmap-file"),
+        without(memory, "MarkDirty"),
+    ),
+    Mutation(
+        "the accessed bit is cleared by load and store",
+        "user-access-vs-damon-now",
+        ("damon", "user-access"),
+        axes={"clear_young": "load and store"},
+    ),
+    Mutation(
+        "MADV_DONTNEED holds no lock",
+        "munmap-vs-dontneed",
+        ("dontneed", "munmap"),
+        without(madvise, "mmap_read_lock", "mmap_read_unlock"),
+    ),
+)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=[f"{m.broken} ({m.noticed_by})" for m in MUTATIONS])
@@ -165,3 +370,18 @@ def test_a_broken_protocol_is_noticed(mutation: Mutation, monkeypatch: pytest.Mo
     verdict = explore(scenario, **mutation.axes)
     assert verdict.outcome == "bug", f"{mutation.noticed_by} does not notice that {mutation.broken}"
     assert getattr(verdict.report, "sanitizer", "") or verdict.report.kind == "deadlock", verdict.text()
+
+
+IN_MATRIX = [mutation for mutation in MUTATIONS if mutation.cell]
+
+
+@pytest.mark.parametrize("mutation", IN_MATRIX, ids=[f"{m.broken} ({' × '.join(m.cell)})" for m in IN_MATRIX])
+def test_the_matrix_notices(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the scenario's kernel the cell is safe, and says otherwise when the protocol is broken."""
+    scenario = SCENARIOS[mutation.noticed_by]
+    walker, changer = mutation.cell
+    where = (walker, changer, scenario.release, scenario.arch, None)
+    assert tried(*where, scenario.axes).outcome == "safe"
+    mutation.patch(monkeypatch)
+    cell = tried(*where, {**scenario.axes, **mutation.axes})
+    assert cell.outcome == "bug", f"{walker} × {changer} does not notice that {mutation.broken}"
