@@ -25,11 +25,12 @@ ptwalk.start("05")
 Somebody frees a page table. The page goes to another process, which keeps a text in it. Then one byte of
 that text changes: `0x65` becomes `0x45`. An **e** becomes an **E**.
 
-Nobody asked for that. Play to the last step, and see who did it.
+Nobody asked for that. Below is the run, at its last step. Who did it?
 """
 
 # %% bit-flip
 race = ptwalk.stepper("munmap-vs-damon-v34-bit-flip")
+race.step = len(race.run)  # open it at the last step
 race
 
 # %% [markdown] who
@@ -60,7 +61,7 @@ First the other side. `munmap` takes a range out of a process. Some words for it
 Here it runs to the end before anybody else begins. Only what concerns locks and tables is shown.
 """
 
-# %% munmap-alone [shut]
+# %% munmap-alone
 run = ptwalk.replay("munmap-vs-damon-v34", "1x30:up_read")
 kinds = ("lock", "unlock", "xchg", "clear", "free", "detach", "down_write", "downgrade_write", "up_read")
 for step in run.steps:
@@ -82,7 +83,10 @@ Yes. The lock protects entries. It does not protect the table they are in.
 It seems natural: a change needs a lock. But here munmap is alone with that table, or thinks so. It takes no
 page-table lock to cut it off.
 </details>
+"""
 
+# %% [markdown] predict-ptl-2
+"""
 And the mmap lock? It is taken for writing, and **downgraded** to reading once the VMA is out. From then on
 other readers may come in. The table is cut off and freed after that.
 """
@@ -149,7 +153,10 @@ words, you work out in exercise 05.3.
 <details><summary>To all of its words</summary>
 v34 does look. The trouble is that it looks too late.
 </details>
+"""
 
+# %% [markdown] garbage-written-2
+"""
 It does not crash. A bit is gone, somewhere. That is the worst kind.
 """
 

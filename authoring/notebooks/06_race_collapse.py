@@ -25,12 +25,13 @@ CPU 0 is DAMON v34 once more. CPU 1 is **khugepaged**: a part of the kernel that
 one huge page, so that one pmd entry maps them all. That is a **collapse**.
 
 No page is freed here. Nothing crashes. Every lock is taken and dropped as it should be. In the last step
-CPU 0 clears the accessed bit, as it is told to. Go to the last step and answer: who will ever read that
+CPU 0 clears the accessed bit, as it is told to. Here is the run, at its last step. Who will ever read that
 entry?
 """
 
 # %% lost
 race = ptwalk.stepper("collapse-anon-vs-damon-v34")
+race.step = len(race.run)  # open it at the last step
 race
 
 # %% [markdown] lost-said
@@ -79,7 +80,7 @@ Yes. So it drops the lock, allocates, takes the lock again, and must look at eve
 """
 ## 2. Unlinked is not freed
 
-**Play.** In the stepper above, let CPU 1 run alone, up to the step that clears the pmd, and some more. Watch
+**Play.** In the stepper above, go back to the beginning, and let CPU 1 run alone, up to the step that clears the pmd, and some more. Watch
 frame 4, the pte table. Its state changes to *unlinked*. khugepaged keeps the table in a local variable: if
 anything goes wrong, it hangs the old table back.
 
@@ -114,7 +115,10 @@ Yes. It was used again without ever being freed. No tool that looks for freed me
 <details><summary>Both: the table is back in its place</summary>
 It may be in the same place. What you read from it before has not been true for a long time.
 </details>
+"""
 
+# %% [markdown] three-states-2
+"""
 | the table is | it is memory | a walk leads to it | what goes wrong |
 | --- | --- | --- | --- |
 | linked | yes | yes | |

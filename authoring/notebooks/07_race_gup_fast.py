@@ -66,7 +66,10 @@ Without them it would not find the pmd.
 <details><summary>The second pmd and the second pte</summary>
 Yes. It reads both again after the pin, and only looks if they are still the same. Part 5 says why.
 </details>
+"""
 
+# %% [markdown] useless-reads-2
+"""
 A huge page needs only one look back, at the entry that maps it:
 """
 
@@ -187,7 +190,10 @@ The table was not. The page may have been given to somebody else between your re
 <details><summary>Only if nothing changed since you read</summary>
 Yes. So look again after the pin.
 </details>
+"""
 
+# %% [markdown] consistency-2
+"""
 **Predict.** Which order is right: pin first and then look again, or look again and then pin?
 
 <details><summary>Look, then pin</summary>
@@ -246,7 +252,10 @@ Not here: the model gives both the same order of steps.
 Yes. khugepaged flushes before it looks for pins. On x86 the flush waits until the walker is through, and
 then its pin is there to be seen. That is luck, if nobody wrote it down.
 </details>
+"""
 
+# %% [markdown] luck-2
+"""
 The empty interrupt of part 4 has the same effect. Take 5.15.0 on arm64, with the short look, and add only
 that interrupt:
 """
