@@ -7,7 +7,8 @@
                                     →  ptwalk/checks/solutions.json
 
 Each notebook ends in a cell that the build writes: its neighbours in the course (`authoring.navigation`). Those cells
-follow the list of notebooks, and are brought up to date in every notebook at each build.
+follow the list of notebooks, and are brought up to date in every notebook at each build. So are the marks for the
+slides (`authoring.slides`).
 
 `--check` builds in memory and says which files on disk differ, without writing. NAME is a file stem or a number.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import nbformat
 
-from authoring import navigation
+from authoring import navigation, slides
 from authoring.derive import exercise_from, solutions_of
 from authoring.execute import notebook_from, run
 from authoring.percent import Cell, read_script
@@ -53,16 +54,17 @@ def built(only: list[str]) -> Iterator[tuple[Path, str]]:
             target = ROOT / kind / f"{script.stem}.ipynb"
             target.parent.mkdir(exist_ok=True)
             print(f"running {target.relative_to(ROOT)}", file=sys.stderr)
-            notebook = notebook_from(cells_of(script))
-            yield target, text_of(run(notebook, target.parent))
+            notebook = run(notebook_from(cells_of(script)), target.parent)
+            yield target, text_of(slides.marked(notebook) if kind == "notebooks" else notebook)
 
 
 def linked() -> Iterator[tuple[Path, str]]:
-    """Every lesson with the links to its neighbours as they are now, without running anything."""
+    """Every lesson with the links to its neighbours and its slides as they are now, without running anything."""
     for book in navigation.order():
         path = ROOT / "notebooks" / f"{book.stem}.ipynb"
         if path.exists():
-            yield path, text_of(navigation.relinked(nbformat.read(path, as_version=4), book.stem))
+            lesson = navigation.relinked(nbformat.read(path, as_version=4), book.stem)
+            yield path, text_of(slides.marked(lesson))
 
 
 def derived() -> Iterator[tuple[Path, str]]:

@@ -104,7 +104,7 @@ def test_notebooks_are_clean(path: Path) -> None:
     run = path.parent.name != "exercises"
     assert counts == (list(range(1, len(counts) + 1)) if run else [None] * len(counts))
     for cell in book["cells"]:
-        assert set(cell["metadata"]) <= {"nbgrader", "tags", "jupyter"}
+        assert set(cell["metadata"]) <= {"nbgrader", "tags", "jupyter", "slideshow"}
 
 
 @every_book

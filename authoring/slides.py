@@ -1,0 +1,33 @@
+"""Which cell begins a slide: read off the cells, so that no author has to mark anything.
+
+A heading begins a slide, any other text the next one below it. A cell that answers a prediction waits for the next
+key. What only sets up, and the links at the end, are left out. The marks are those of nbconvert and of JupyterLab's
+own slide panel.
+"""
+
+from __future__ import annotations
+
+import nbformat
+
+from authoring import navigation
+
+SHUT = "shut"
+
+
+def kind(cell: nbformat.NotebookNode) -> str:
+    """What a cell is in the slides: slide, subslide, fragment, skip, or "-" where it goes on with the one before."""
+    source = str(cell.source).strip()
+    if cell.id == navigation.NAME:
+        return "skip"
+    if cell.cell_type == "markdown":
+        return "slide" if source.startswith(("# ", "## ")) else "subslide"
+    if source.splitlines()[-1:] and source.splitlines()[-1].startswith("ptwalk.start("):
+        return "skip"
+    return "fragment" if SHUT in cell.metadata.get("tags", ()) else "-"
+
+
+def marked(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with every cell marked for the slides; nothing is run."""
+    for cell in notebook.cells:
+        cell.metadata["slideshow"] = {"slide_type": kind(cell)}
+    return notebook
