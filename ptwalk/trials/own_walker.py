@@ -7,8 +7,10 @@ such, and not as a race.
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ptwalk.errors import PtwalkError
@@ -20,6 +22,7 @@ from ptwalk.scenarios.ground import anonymous
 from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.scenario import Never
 from ptwalk.scenarios.stage import Stage
+from ptwalk.trace.report import Report
 from ptwalk.trace.verdict import Finding, Verdict
 from ptwalk.trials.explore import explore
 
@@ -101,8 +104,36 @@ def check_walker(
                 raise NotAWalker(f"kernel {release} on {arch} has no {name!r}: try a newer release")
             continue
         verdict = explore(scenario, engine, limit=limit)
+        if isinstance(verdict.report, Report):
+            line = replay_line(walker, name, verdict.schedule, release, arch, own, axes)
+            verdict = replace(verdict, report=verdict.report.replayed_by(line))
         row[name] = replace(verdict, assumptions=(*verdict.assumptions, *remarks))
     return row[against] if isinstance(against, str) and against != "all" else row
+
+
+def replay_line(
+    walker: Any, changer: str, schedule: object, release: str, arch: str, own: bool, axes: dict[str, Any]
+) -> str:
+    """The shell line that replays a schedule with a walker out of a file."""
+    inner = getattr(walker, "func", walker)
+    code = getattr(inner, "__code__", None)
+    file = code.co_filename if code is not None else "my_walker.py"
+    name = getattr(inner, "__name__", "walker")
+    words = [
+        "ptwalk",
+        "replay",
+        f"{Path(file).name}:{name}",
+        str(schedule),
+        "--against",
+        changer,
+        "--release",
+        release,
+    ]
+    words += ["--arch", arch] if arch != "x86-64" else []
+    words += ["--own"] if own else []
+    for axis, value in axes.items():
+        words += ["--axis", f"{axis}={value}"]
+    return shlex.join(words)
 
 
 def own_scenario(

@@ -1,6 +1,7 @@
 """The page "check your own walker": its code runs, and its commands say what the page says."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,8 @@ def test_the_page_says_what_happens(walker_file, capsys):
 def test_the_replay_line_of_a_walker_of_ones_own_works(walker_file, capsys):
     """What explore prints can be replayed with the walker's file."""
     main(commands()[0].split())
-    schedule = re.search(r"^schedule: (.*)$", capsys.readouterr().out, re.M)[1]
-    code = main(["replay", "my_walker.py:page_young", schedule, "--against", "munmap", "--release", "6.1"])
+    line = re.search(r"^replay: ptwalk (.*)$", capsys.readouterr().out, re.M)[1]
+    code = main(shlex.split(line))
     assert code == 1 and "BUG" in capsys.readouterr().out
 
 
