@@ -154,12 +154,21 @@ async def damon_va_mkold(mm: Mm, addr: int) -> None:
 
 
 async def _mkold_atomic_pmd_entry(pmd: EntryPointer, addr: int, end: int, walk: MmWalk) -> int:
-    pte, ptl = await pte_offset_map_lock(walk.mm, pmd, addr)
+    mm = walk.mm
+    ptl = await pmd_trans_huge_lock(mm, pmd)
+    if ptl is not None:
+        await _mkold(mm, pmd, atomic=True)
+        await spin_unlock(ptl)
+        return 0
+    entry = await pmd.read()
+    if none(entry) or bad(entry):
+        return 0
+    pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
     if pte is None or ptl is None:
         return 0
     if (await pte.read()).linux_present:
-        await _mkold(walk.mm, pte, atomic=True)
-    await pte_unmap_unlock(walk.mm, ptl)
+        await _mkold(mm, pte, atomic=True)
+    await pte_unmap_unlock(mm, ptl)
     return 0
 
 
