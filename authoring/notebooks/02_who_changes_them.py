@@ -1,6 +1,6 @@
 """Source of notebooks/02_who_changes_them.ipynb."""
 
-# ruff: noqa: B018, E402
+# ruff: noqa: E402
 
 # %% [markdown] title
 """
@@ -43,17 +43,13 @@ from ptwalk.checks.changes.tail import unmapping
 
 async def flush_too_late(k):
     """A wrong end of munmap: the other CPU is told too late."""
-    await k.zap()
-    await k.clear_pmd()
-    await k.free_page()
-    await k.flush()
-    await k.quiesce()
-    await k.free_table()
+    for step in (k.zap, k.clear_pmd, k.free_page, k.flush, k.quiesce, k.free_table):
+        await step()
 
 
-verdict = ptwalk.explore(unmapping(flush_too_late))
-print(verdict.report.happened)
-ptwalk.stepper(unmapping(flush_too_late), verdict.schedule, step=-1)
+wrong = unmapping(flush_too_late)
+print(ptwalk.explore(wrong).report.happened)
+ptwalk.stepper(wrong, step=-1)
 
 # %% [markdown] who
 """
@@ -112,12 +108,11 @@ from ptwalk.scenarios.ground import anonymous
 
 
 def two_faults(stage):
-    """Two CPUs touch the same new page."""
-    mm, addr = (ground := anonymous(stage, (), populate=False)).mm, ground.addr
-    mm.watch(addr)
-    mm.initial_table(addr, "pmd")
-    stage.run("one", page_fault, mm, addr)
-    stage.run("two", page_fault, mm, addr)
+    ground = anonymous(stage, (), populate=False)
+    ground.mm.watch(ground.addr)
+    ground.mm.initial_table(ground.addr, "pmd")
+    stage.run("one", page_fault, ground.mm, ground.addr)
+    stage.run("two", page_fault, ground.mm, ground.addr)
 
 
 race = Scenario("two-faults", "two faults race for one table", two_faults, Never(), cpus=("one", "two"))
@@ -125,7 +120,9 @@ print(ptwalk.explore(race))
 
 # %% [markdown] loser
 """
-Safe, in every order. **Play** the race below: let CPU 0 take its steps up to and with `allocates a pte
+Safe, in every order.
+
+**Play.** Below is the race. Let CPU 0 take its steps up to and with `allocates a pte
 table`, then CPU 1 to its end, then CPU 0. What becomes of CPU 0's table?
 """
 
@@ -162,7 +159,7 @@ Nothing in the hardware does that later.
 from ptwalk.checks.changes.marks import played
 
 lines = ("CPU 0 loads", "mkold", "CPU 0 loads", "flush", "CPU 0 loads", "CPU 0 stores")
-for line, (marks, walked) in zip(lines, played(lines)):
+for line, (marks, walked) in zip(lines, played(lines), strict=True):
     print(f"{line:13} {marks}  {'walks' if walked else ''}")
 
 # %% [markdown] marks-explain
@@ -245,7 +242,7 @@ all. These are its steps, out of the recording of `munmap_tables`:
 
 # %% gather
 words = load("munmap_tables").words
-kept = ("mmu_gather", "tlb", "flush", "pmd[0]:clear", "pte-table[0]:queue", "pte-table[0]:free", "page[0]:free")
+kept = ("mmu_gather", "tlb", "flush", "pmd[0]:clear", "pte-table[0]:queue", "pte-table[0]:free", "page[0]")
 print(*[word for word in words if word.startswith(kept)], sep="\n")
 
 # %% [markdown] gather-explain

@@ -1,6 +1,6 @@
 """Source of notebooks/03_locks.ipynb."""
 
-# ruff: noqa: B018, E402
+# ruff: noqa: E402
 
 # %% [markdown] title
 """
@@ -250,7 +250,7 @@ from ptwalk.kernel.pgtable import mm_find_pmd, pte_offset_map_lock, pte_unmap_un
 async def copies(mm, addr):
     """Takes a lock that may sleep inside one that may not."""
     pmd = await mm_find_pmd(mm, addr)
-    pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
+    _, ptl = await pte_offset_map_lock(mm, pmd, addr)
     async with mm.mmap_lock.read():
         pass
     await pte_unmap_unlock(mm, ptl)

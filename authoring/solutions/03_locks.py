@@ -1,6 +1,6 @@
 """Source of solutions/03_locks.ipynb, and through it of exercises/03_locks.ipynb."""
 
-# ruff: noqa: B018, E402
+# ruff: noqa: E402
 
 # %% [markdown] title
 """
@@ -75,6 +75,7 @@ CPU 0 get into the gap there? Say True or False; the check searches all executio
 # %% 03-2-play
 from ptwalk.checks.locks.gap import BELOW_STACK, READER
 
+print(READER.name, "and", BELOW_STACK.name)
 ptwalk.stepper(READER, "1x1")
 
 # %% 03-2-answer
@@ -102,8 +103,9 @@ Mend it, so that it still cuts when nobody is in the way. What `k` offers:
 
 | helper | what it does |
 | --- | --- |
-| `await k.lock_table()`, `k.unlock_table()` | the lock inside the table; `lock_table()` gives False, and no lock, if the table is gone |
-| `await k.lock_pmd()`, `k.unlock_pmd()` | the lock of the table that the pmd lies in |
+| `await k.lock_table()` | takes the lock inside the table; False, and no lock, if the table is gone |
+| `await k.unlock_table()` | drops it |
+| `await k.lock_pmd()`, `k.unlock_pmd()` | take and drop the lock of the table that the pmd lies in |
 | `await k.trylock_pmd()` | takes it if it is free; gives True or False |
 | `await k.all_none()` | whether the table is empty now |
 | `await k.linked()` | whether the pmd leads to a table now |

@@ -1,6 +1,6 @@
 """Source of solutions/04_walkers.ipynb, and through it of exercises/04_walkers.ipynb."""
 
-# ruff: noqa: B018, E402
+# ruff: noqa: E402
 
 # %% [markdown] title
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ptwalk.actors.user import touch, touch_twice
@@ -118,25 +119,36 @@ def unmapping(tail: Tail, other: str = "touch", *, arch: str = "x86-64", **axes:
     )
 
 
+class _Call:
+    """One call of a helper without a kernel: noted when it is awaited."""
+
+    def __init__(self, name: str, calls: list[str]) -> None:
+        self._name, self._calls = name, calls
+
+    def __await__(self) -> Iterator[None]:
+        self._calls.append(self._name)
+        return iter(())
+
+
 class _Counted:
     """Runs a tail without a kernel, to see which helpers it calls."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.made: list[str] = []
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[[], _Call]:
         if name not in HELPERS:
             raise NotYet(f"There is no helper k.{name}. There are: {', '.join(HELPERS)}.")
 
-        async def called() -> None:
-            self.calls.append(name)
+        def helper() -> _Call:
+            self.made.append(name)
+            return _Call(name, self.calls)
 
-        return called
+        return helper
 
 
 def _calls(tail: Any) -> list[str]:
-    import inspect
-
     race.handed_in(tail)
     if not inspect.iscoroutinefunction(tail):
         raise NotYet("tail must be `async def tail(k)`, handed in by its name and without brackets.")
@@ -148,6 +160,11 @@ def _calls(tail: Any) -> list[str]:
     try:
         coroutine.send(None)
     except StopIteration:
+        lost = next(
+            (name for name in counted.made if counted.made.count(name) > counted.calls.count(name)), None
+        )
+        if lost is not None:
+            raise NotYet(f"k.{lost}() stands without await: it is never run.") from None
         return counted.calls
     except NotYet:
         raise
@@ -159,9 +176,7 @@ def _calls(tail: Any) -> list[str]:
 
 def _missing(calls: list[str]) -> None:
     if not calls:
-        raise NotYet(
-            "The tail calls none of the helpers: page and table stay where they are. Is an await missing?"
-        )
+        raise NotYet("The tail calls none of the helpers: page and table stay where they are.")
     twice = next((name for name in ("free_page", "free_table") if calls.count(name) > 1), None)
     if twice:
         raise NotYet(f"k.{twice}() is called twice: the second time it frees what belongs to somebody else.")

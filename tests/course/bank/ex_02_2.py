@@ -26,6 +26,10 @@ async def forgets_await(k):
     k.zap()
 
 
+async def empty(k):
+    """As shipped."""
+
+
 async def repeats(k):
     """Frees twice."""
     await kernel_like(k)
@@ -47,6 +51,7 @@ RIGHT = {
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
     "called at once": (lambda: 3, "async def tail(k)"),
+    "as shipped": (lambda: empty, "calls none of the helpers"),
     "alphabetical": (
         lambda: order("clear_pmd", "flush", "free_page", "free_table", "quiesce", "zap"),
         "while the pte still named it",
@@ -86,7 +91,7 @@ WRONG = {
     ),
     "table forgotten": (lambda: order("zap", "clear_pmd", "flush", "quiesce", "free_page"), "leak of 4 KiB"),
     "no flush": (lambda: order("zap", "clear_pmd", "quiesce", "free_page", "free_table"), "Nobody flushes"),
-    "no await": (lambda: forgets_await, "Is an await missing?"),
+    "no await": (lambda: forgets_await, "stands without await"),
     "freed twice": (lambda: repeats, "called twice"),
     "a helper of its own": (lambda: order("zap", "unlink"), "There is no helper k.unlink"),
 }
