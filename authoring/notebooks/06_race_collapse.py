@@ -80,9 +80,9 @@ Yes. So it drops the lock, allocates, takes the lock again, and must look at eve
 """
 ## 2. Unlinked is not freed
 
-**Play.** In the stepper above, go back to the beginning, and let CPU 1 run alone, up to the step that clears the pmd, and some more. Watch
-frame 4, the pte table. Its state changes to *unlinked*. khugepaged keeps the table in a local variable: if
-anything goes wrong, it hangs the old table back.
+**Play.** In the stepper above, go back to the beginning. Let CPU 1 run alone, up to the step that clears the
+pmd, and some more. Watch frame 4, the pte table. Its state changes to *unlinked*. khugepaged keeps the table
+in a local variable: if anything goes wrong, it hangs the old table back.
 
 **Predict.** Is the table freed when the collapse is through?
 

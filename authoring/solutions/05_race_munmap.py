@@ -47,7 +47,7 @@ another kernel by its letter.
 # %% 05-1-kernels
 from ptwalk.checks.munmap.accident import subject
 
-game = ptwalk.stepper(subject("A"), "0x3")
+game = ptwalk.stepper(subject("A"), "0x1", challenge=True)
 game
 
 # %% 05-1-answer

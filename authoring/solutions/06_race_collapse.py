@@ -38,7 +38,7 @@ Play it in the stepper and copy the schedule line.
 """
 
 # %% 06-1-play
-game = ptwalk.stepper("collapse-anon-vs-damon-v34", "0x1")
+game = ptwalk.stepper("collapse-anon-vs-damon-v34", "0x1", challenge=True)
 game
 
 # %% 06-1-answer

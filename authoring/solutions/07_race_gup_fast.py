@@ -51,7 +51,7 @@ from ptwalk.machine.processor import local_irq_restore, local_irq_save
 
 # %% 07-1-helpers
 async def load(mm, addr):
-    """One load per level: (pmd, its value, pte, its value), or None where nothing is mapped for the program."""
+    """One load per level: pmd, its value, pte, its value; None where the program may not read."""
     pmd = await mm_find_pmd(mm, addr)
     pmdval = await pmd.read() if pmd is not None else None
     if pmdval is None or not is_table(pmdval):
@@ -141,7 +141,7 @@ kernel: `"batch"` or `"rcu"`.
 """
 
 # %% 07-3-play
-game = ptwalk.stepper("munmap-vs-irqs-off-monitor", "0x1", table_free="batch")
+game = ptwalk.stepper("munmap-vs-irqs-off-monitor", "0x1", table_free="batch", challenge=True)
 game
 
 # %% 07-3-answer
