@@ -131,11 +131,12 @@ A contract that nobody checks is still a contract. DAMON v34 used `follow_invali
 all. `True` means young.
 """
 
-# %% both-on-all
+# %% both-tools
 from ptwalk.scenarios import Never, Scenario
 from ptwalk.scenarios.ground import anonymous
 
 
+# %% both-on-all
 def tried(walker, shift=0, **ground):
     found = []  # what the walker gives, alone
 
