@@ -255,6 +255,9 @@ for release in ("5.15.0", "6.1", "7.1"):
 
 # %% [markdown] mmget
 """
+From 6.1 on, exit takes the lock. That does not help: the monitor has tested, waits for the lock, gets it when
+exit is through, and walks in an empty house.
+
 `mmget_not_zero` tests and takes in one step. It fails when the last user is gone; then there is nothing to
 walk. With it, exit has to wait for the monitor's `mmput`:
 """

@@ -117,6 +117,17 @@ NOTEBOOKS = (
             "ptwalk.checks.small_print.somebody",
         ),
     ),
+    Notebook(
+        "09",
+        "09_mending_damon",
+        "Mending DAMON: a dialogue of tries",
+        45,
+        (
+            "ptwalk.checks.damon.four",
+            "ptwalk.checks.damon.merged",
+            "ptwalk.checks.damon.review",
+        ),
+    ),
 )
 
 
