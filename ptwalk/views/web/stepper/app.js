@@ -249,8 +249,8 @@ export class Stepper {
 
   /** In a narrow timeline that scrolls, keep the current step in sight. */
   follow() {
+    if (!this.geometry.scrolls) return; // asking for its width would lay the page out once more
     const box = this.zones.tl.querySelector(".tls");
-    if (box.scrollWidth <= box.clientWidth) return;
     const x = this.geometry.now;
     if (x < box.scrollLeft + this.geometry.gutter + 28 || x > box.scrollLeft + box.clientWidth - 28)
       box.scrollLeft = x - box.clientWidth / 2;

@@ -1,7 +1,7 @@
 // What lasts, in the timeline: locks as bars, the life of a frame, what a CPU believes of it, locks never taken.
 
 import { h } from "./dom.js";
-import { CHAR, fitting, label, patched } from "./svgtext.js";
+import { CHAR, fitting, label, patched, SMALL, Strips } from "./svgtext.js";
 import { hueClass } from "./tags.js";
 
 const past = (ctx, span) => span.from <= ctx.n;
@@ -16,7 +16,8 @@ function sliver(drawn, x, w) {
 export function lockBars(ctx, g, row, lit) {
   const y = g.y[`l${row.lock.id}`];
   const drawn = { end: -10 };
-  return row.spans.map((span) => {
+  const strips = new Strips();
+  const bars = row.spans.map((span) => {
     const from = Math.max(span.from, 1);
     const x = g.l(from) + 1.5;
     const w =
@@ -31,19 +32,26 @@ export function lockBars(ctx, g, row, lit) {
         ? who
         : ctx.words.ui(shared ? (span.downgraded ? "lock_downgraded" : "lock_read") : "lock_write", { who });
     const short = fitting(text, w) || fitting(who, w);
+    const name = `bar ${hueClass(ctx.run, span.cpu)} ${shared ? "shared" : "own"} ${lit ? "lit" : "dim"}`;
+    if (!short && w < SMALL) {
+      strips.add(name, x, y, Math.max(w, 1), 16);
+      return null;
+    }
     return h(
       "g",
-      { class: `bar ${hueClass(ctx.run, span.cpu)} ${shared ? "shared" : "own"} ${lit ? "lit" : "dim"}` },
+      { class: name },
       h("rect", { x, y, width: Math.max(w, 1), height: 16 }),
       label(x + 7, y + 12, short, ""),
     );
   });
+  return [...strips.nodes(), ...bars];
 }
 
 export function lifeBars(ctx, g, row, lit) {
   const y = g.y[`f${row.frame}`];
   const drawn = { end: -10 };
-  return row.spans.map((span, i) => {
+  const strips = new Strips();
+  const bars = row.spans.map((span, i) => {
     const a = span.from === 0 ? g.l(1) : g.x(Math.max(span.from, 1));
     const next = row.spans[i + 1];
     const b = next ? g.x(next.from) : g.r(Math.max(ctx.run.length, 1));
@@ -61,9 +69,14 @@ export function lifeBars(ctx, g, row, lit) {
     const text = fitting(word, b - a) || (span.note === "flushed" ? fitting("flushed", b - a) : "");
     const fill = span.state === "freed" ? `fill:url(#${ctx.id}-ht)` : null;
     const inverted = span.state === "data";
+    const name = `life ${span.state} ${lit ? "lit" : "dim"}`;
+    if (!text && !fill && !inverted && b - a < SMALL) {
+      strips.add(name, a, y, Math.max(b - a - 2, 1), 16);
+      return null;
+    }
     const bar = h(
       "g",
-      { class: `life ${span.state} ${lit ? "lit" : "dim"}` },
+      { class: name },
       h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16, style: fill }),
     );
     const tone = inverted ? (lit ? "inv" : "m") : past(ctx, span) ? "" : "m";
@@ -78,11 +91,13 @@ export function lifeBars(ctx, g, row, lit) {
         : null;
     return inverted ? [bar, words] : { bar, words };
   });
+  return [...strips.nodes(), ...bars];
 }
 
 export function beliefBars(ctx, g, row, lit) {
   const y = g.y[`b${row.cpu}.${row.frame}`];
-  return row.spans.map((span) => {
+  const strips = new Strips();
+  const bars = row.spans.map((span) => {
     const a = g.x(Math.max(span.from, 1));
     const b = span.to === Infinity ? g.r(Math.max(ctx.run.length, 1)) : g.x(span.to);
     const text = span.good
@@ -90,13 +105,19 @@ export function beliefBars(ctx, g, row, lit) {
       : fitting(ctx.words.ui("belief_false"), b - a) ||
         fitting(ctx.words.ui("belief_false_short"), b - a) ||
         fitting("≠", b - a);
+    const name = `belief ${hueClass(ctx.run, row.cpu)} ${span.good ? "good" : "no"} ${lit ? "lit" : "dim"}`;
+    if (!text && b - a < SMALL) {
+      strips.add(name, a, y, Math.max(b - a - 2, 1), 16);
+      return null;
+    }
     const bar = h(
       "g",
-      { class: `belief ${hueClass(ctx.run, row.cpu)} ${span.good ? "good" : "no"} ${lit ? "lit" : "dim"}` },
+      { class: name },
       h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }),
     );
     return { bar, words: lit ? label(a + 7, y + 12, text, past(ctx, span) ? (span.good ? "" : "false") : "m") : null };
   });
+  return [...strips.nodes(), ...bars];
 }
 
 /** A dotted row where the absence is the point, and the cross where a lock is taken that is gone. */

@@ -140,7 +140,8 @@ export function columnsOf(count, now, left, width, wanted) {
   const hi = Math.min(count, lo + shown - 1);
   const full = Math.min(wanted, (room * 0.7) / (hi - lo + 1));
   const small = (room - full * (hi - lo + 1)) / Math.max(count - (hi - lo + 1), 1);
-  xs[0] = left;
-  for (let i = 1; i <= count; i++) xs[i] = xs[i - 1] + (i >= lo && i <= hi ? full : small);
+  // Each place by itself, not as a sum: far places then stay exactly where they were, and need no redraw.
+  const place = (i) => left + small * i + (full - small) * Math.max(0, Math.min(i, hi) - (lo - 1));
+  for (let i = 0; i <= count; i++) xs[i] = Math.round(place(i) * 100) / 100;
   return { xs, folded: true, near: [lo, hi] };
 }

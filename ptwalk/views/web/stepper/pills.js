@@ -1,11 +1,11 @@
 // What happens, in the timeline: steps as pills, context switches, interrupts, waits, happens-before arrows.
 
 import { h } from "./dom.js";
-import { CHAR, clipped, fitting, label, patched } from "./svgtext.js";
+import { CHAR, clipped, fitting, label, patched, SMALL, Strips } from "./svgtext.js";
 import { hueClass } from "./tags.js";
 
-/** One pill: a step, or a run of squeezed steps of one CPU. */
-function pill(ctx, g, from, to) {
+/** One pill: a step, or a run of squeezed steps of one CPU. A small one without a word goes into the strips. */
+function pill(ctx, g, from, to, strips) {
   const step = ctx.run.steps[from - 1];
   const y = g.y[`c${step.cpu}`];
   const fatal = ctx.run.report && ctx.run.report.step >= from && ctx.run.report.step <= to;
@@ -23,6 +23,10 @@ function pill(ctx, g, from, to) {
     (many ? fitting(word, w) : clipped(word, w)) ||
     (many && fitting(`× ${to - from + 1}`, w)) ||
     (fatal && w > 14 ? "✕" : "");
+  if (!text && !here && !fatal && w < SMALL) {
+    strips.add(name, x, y, w, 18);
+    return null;
+  }
   return h(
     "g",
     { class: name, "data-step": here ? ctx.n : to },
@@ -33,6 +37,7 @@ function pill(ctx, g, from, to) {
 
 export function pills(ctx, g) {
   const out = [];
+  const strips = new Strips();
   const count = ctx.run.length;
   for (let i = 1; i <= count;) {
     let j = i;
@@ -46,10 +51,10 @@ export function pills(ctx, g) {
         j++;
       while (j > i && j >= g.near[0] && i < g.near[0]) j--;
     }
-    if (g.r(j) - g.l(i) >= 1 || j === count) out.push(pill(ctx, g, i, j));
+    if (g.r(j) - g.l(i) >= 1 || j === count) out.push(pill(ctx, g, i, j, strips));
     i = j + 1;
   }
-  return out;
+  return [h("g", { key: "strips" }, strips.nodes()), ...out];
 }
 
 export function switchMarks(ctx, g, spans) {

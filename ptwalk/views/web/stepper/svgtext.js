@@ -4,6 +4,9 @@ import { h } from "./dom.js";
 
 export const CHAR = 5.9; // width of a letter at 12 px, a little more than the mean, so that nothing is cut
 
+/** Below this width a wordless shape of the timeline is drawn with its neighbours, as one. */
+export const SMALL = 10;
+
 /** The text if it fits, else "". */
 export function fitting(text, width) {
   return text.length * CHAR + 8 <= width ? text : "";
@@ -26,4 +29,27 @@ export function patched(x, y, text, name, anchor) {
     h("rect", { class: "ground", x: anchor === "end" ? x - w + 2 : x - 2, y: y + 1, width: w, height: 16 }),
     label(x, y + 13, text, name, anchor),
   ];
+}
+
+/** Small shapes of one kind, drawn as one: a long run has hundreds, and each node costs time at every step. */
+export class Strips {
+  constructor() {
+    /** @type {Map<string, string[]>} */
+    this.paths = new Map();
+  }
+
+  add(name, x, y, w, height) {
+    const parts = this.paths.get(name);
+    const part = `M${tenth(x)},${y}h${tenth(w)}v${height}h${-tenth(w)}z`;
+    if (parts) parts.push(part);
+    else this.paths.set(name, [part]);
+  }
+
+  nodes() {
+    return [...this.paths].map(([name, parts]) => h("g", { class: name, key: name }, h("path", { d: parts.join("") })));
+  }
+}
+
+function tenth(x) {
+  return Math.round(x * 10) / 10;
 }
