@@ -151,6 +151,9 @@ def _used_alone(walker: Walk) -> Walk:
 def _does_its_work(walker: Walk) -> None:
     got: list[Any] = []
     solo = _run(walker, got, anonymous)
+    if not got:
+        sound(_used_alone(walker), "6.1")  # says what went wrong
+        raise NotYet("With nobody else there, gup_one gave nothing back.")
     if got != [solo.ground.page]:
         if got == [None]:
             raise NotYet(

@@ -76,6 +76,12 @@ async def gives_address(mm, addr):
     return addr
 
 
+async def never_ends(mm, addr):
+    """Walks down again and again."""
+    while True:
+        await mm_find_pmd(mm, addr)
+
+
 def plain(mm, addr):
     """Not async."""
     return None
@@ -89,6 +95,7 @@ WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
     "not async": (lambda: plain, "not async"),
     "always None": (lambda: always_none, "gave None"),
+    "never ends": (lambda: never_ends, "goes round in circles"),
     "an address": (lambda: gives_address, "not the page that is mapped"),
     "not pinned": (lambda: gup(unpinned=True), "had not pinned"),
     "takes mmap_lock": (lambda: gup(locked=True, irq="on"), "without locks"),
