@@ -89,7 +89,7 @@ export function entryRow(ctx, box, index) {
     value = bitsOf(ctx, box.level, entry.marks);
     target = `→ ${entry.to}`;
   } else {
-    const word = gone ? "undefined" : ctx.words.word((entry && entry.word) || "none");
+    const word = gone ? ctx.words.ui("anything") : ctx.words.word((entry && entry.word) || "none");
     value = h("span", { class: wrote ? null : "mut" }, word);
   }
   const old = was && was.to !== undefined && (!entry || entry.to !== was.to) ? h("s", null, `→ ${was.to}`) : null;
