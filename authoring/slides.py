@@ -1,8 +1,8 @@
 """Which cell begins a slide: read off the cells, so that no author has to mark anything.
 
-A heading begins a slide, any other text the next one below it. A cell that answers a prediction waits for the next
-key. What only sets up, and the links at the end, are left out. The marks are those of nbconvert and of JupyterLab's
-own slide panel.
+A heading begins a slide, any other text the next one below it, unless it is a short word on what was just shown. A
+cell that answers a prediction waits for the next key. What only sets up, and the links at the end, are left out. The
+marks are those of nbconvert and of JupyterLab's own slide panel.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import nbformat
 from authoring import navigation
 
 SHUT = "shut"
+SHORT = 300
+"""Characters of a text that still fits below what it speaks of."""
 
 
 def kind(cell: nbformat.NotebookNode) -> str:
@@ -20,7 +22,10 @@ def kind(cell: nbformat.NotebookNode) -> str:
     if cell.id == navigation.NAME:
         return "skip"
     if cell.cell_type == "markdown":
-        return "slide" if source.startswith(("# ", "## ")) else "subslide"
+        if source.startswith(("# ", "## ")):
+            return "slide"
+        asks = "**Predict" in source or "**Play" in source
+        return "subslide" if asks or len(source) > SHORT else "-"
     if source.splitlines()[-1:] and source.splitlines()[-1].startswith("ptwalk.start("):
         return "skip"
     return "fragment" if SHUT in cell.metadata.get("tags", ()) else "-"
