@@ -212,6 +212,8 @@ for name in ("dontneed-vs-gup-pin-last", "dontneed-vs-gup"):
 
 # %% [markdown] pin-last-text
 """
+A **stale result** is one that was not true any more when it was used.
+
 **Play.** Here is the wrong order. In which step does the page become somebody else's?
 """
 

@@ -40,8 +40,8 @@ DAMON v34 walks with the page-table lock alone. Four kernels free page tables by
 
 For each, hand in a schedule in which v34 touches a table that was freed, or the word `"none"`.
 
-The stepper shows the schedule as a line that you can copy. CPU 2 is the one that runs RCU's callbacks. Open
-another kernel by its letter.
+The stepper shows the schedule as a line that you can copy. CPU 2 stands for the part of RCU that waits for
+the grace period and then frees. `ptwalk.stepper(subject("B"), "0x1")` opens kernel B.
 """
 
 # %% 05-1-kernels
