@@ -96,7 +96,10 @@ Nobody else can see the new table yet. There is nothing to lock.
 <details><summary>None</summary>
 Yes. Only the mmap lock, for reading. The order is: look, allocate, lock, <b>look again</b>, link.
 </details>
+"""
 
+# %% [markdown] second-look
+"""
 Find the second `pmd[0]:read`. It is the important one: before the lock was taken, somebody else may have
 linked a table there. Two CPUs of one program can fault at the same time. Here they do.
 """
@@ -116,7 +119,7 @@ def two_faults(stage):
 
 
 race = Scenario("two-faults", "two faults race for one table", two_faults, Never(), cpus=("one", "two"))
-print(ptwalk.explore(race))
+print(str(ptwalk.explore(race)).split(";")[0])
 
 # %% [markdown] loser
 """
@@ -235,7 +238,10 @@ For reading, yes. For stores the harm begins earlier: from unlinked on they are 
 <details><summary>From reused on</summary>
 Then it shows. But from the free on, anybody may be given that page; a walker cannot know.
 </details>
+"""
 
+# %% [markdown] gather-why
+"""
 The kernel collects what is to be freed in an **mmu_gather**: first unmap all, then flush once, then free
 all. These are its steps, out of the recording of `munmap_tables`:
 """

@@ -111,7 +111,10 @@ stand.
 <details><summary>Readers and writers</summary>
 A writer waits until the last reader has gone. So two munmaps never free at the same time.
 </details>
+"""
 
+# %% [markdown] predict-readers
+"""
 **Predict.** Two walkers, both with the mmap lock for reading. One looks up the VMA and stays in it. The
 other just walks to an address. Which one does munmap hurt?
 """

@@ -125,7 +125,7 @@ Each has a **contract**: what the caller must see to.
 | result valid | inside the callback | until the lock is dropped |
 
 A contract that nobody checks is still a contract. DAMON v34 used `follow_invalidate_pte`, a sister of
-`follow_pte`, for ordinary memory and without the mmap lock. It worked in every test.
+`follow_pte`, for ordinary memory and without the mmap lock. Nothing complained.
 
 **Play.** Both ways, with nobody else there: a page, an empty place in a VMA, a huge page, and no VMA at
 all. `True` means young.
@@ -186,13 +186,16 @@ you have seen a table under the read lock, it stays one. (Until 6.6: then some t
 <details><summary>huge to huge</summary>
 It may pass through none, and be another huge page then.
 </details>
+"""
 
+# %% [markdown] look-once
+"""
 So a walker looks **once**, keeps the value, and asks all questions of the copy. If the copy says "table",
 the table stays. Linux has a helper for this, `pmd_none_or_trans_huge_or_clear_bad()`. The mended walker:
 """
 
 # %% one-look
-print(ptwalk.explore("fault-thp-vs-read-walk"))
+print(str(ptwalk.explore("fault-thp-vs-read-walk")).split(";")[0])
 
 # %% [markdown] callbacks
 """
