@@ -128,6 +128,28 @@ NOTEBOOKS = (
             "ptwalk.checks.damon.review",
         ),
     ),
+    Notebook(
+        "11",
+        "11_capstone",
+        "Capstone: a patch of your own",
+        40,
+        (
+            "ptwalk.checks.capstone.own",
+            "ptwalk.checks.capstone.review",
+            "ptwalk.checks.capstone.specification",
+        ),
+    ),
+    Notebook(
+        "10",
+        "10_matrix",
+        "The matrix: then and now",
+        40,
+        (
+            "ptwalk.checks.matrix.twelve",
+            "ptwalk.checks.matrix.map_lock",
+            "ptwalk.checks.matrix.port",
+        ),
+    ),
 )
 
 
