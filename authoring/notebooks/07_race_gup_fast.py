@@ -104,7 +104,8 @@ for step in run.steps[-4:]:
 
 # %% [markdown] irq-recorded
 """
-In the recording of munmap on two processors, look for `flush:cpu1(ipi)`. It stands before every `free`.
+In the recording of munmap on two processors, look for `flush:cpu1(ipi)`. It stands before every page and
+every table that is freed. (To queue is not to free.)
 """
 
 # %% irq-smp
