@@ -7,7 +7,7 @@ import { unpackTimeline } from "./packing.js";
 import { Run } from "./run.js";
 import { Words } from "./words.js";
 import { layoutOf } from "./layout.js";
-import { touched } from "./meaning.js";
+import { touched, whereText } from "./meaning.js";
 import { tablesView, tableContext } from "./tables.js";
 import { drawArrows } from "./arrows.js";
 import { lanesView } from "./lanes.js";
@@ -203,6 +203,7 @@ export class Stepper {
       touched: touched(step),
       layout: layoutOf(run),
       sentence: parts.map((p) => p.text).join(" "),
+      live: Boolean(this.session),
       playing: Boolean(this.player.timer),
       busy: this.busy,
       sheet: this.sheet,
@@ -270,9 +271,12 @@ export class Stepper {
   sentences() {
     const { run, words } = this;
     const out = [];
+    let before = run.at(0);
     for (let n = 1; n <= run.length; n++) {
       const step = run.steps[n - 1];
-      out.push({ parts: words.sentences(run, step, run.at(n)), op: step.done });
+      const state = run.at(n);
+      out.push({ parts: words.sentences(run, step, state), where: whereText(run, step, before, state) });
+      before = state;
     }
     return out;
   }

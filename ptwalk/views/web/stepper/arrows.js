@@ -12,6 +12,17 @@ function bend(x1, y1, x2, y2, line, head) {
   ];
 }
 
+/** Under a table that stands between the two: a huge page's arrow skips the column in which a table is parked. */
+function under(x1, y1, x2, y2, low, line, head) {
+  return [
+    h("path", {
+      class: line,
+      d: `M${x1},${y1}C${x1 + 14},${y1} ${x1 + 8},${low} ${x1 + 26},${low}H${x2 - 30}C${x2 - 10},${low} ${x2 - 22},${y2} ${x2 - 6},${y2}`,
+    }),
+    h("path", { class: head, d: `M${x2 - 8},${y2 - 4}L${x2},${y2}L${x2 - 8},${y2 + 4}Z` }),
+  ];
+}
+
 /** Draw the arrows of a state. @param {Element} stage the box that holds the columns @param {any} ctx */
 export function drawArrows(stage, ctx) {
   const svg = stage.querySelector("svg.ar");
@@ -26,6 +37,7 @@ export function drawArrows(stage, ctx) {
       l: (r.left - ground.left) / scale,
       r: (r.right - ground.left) / scale,
       t: (r.top - ground.top) / scale,
+      b: (r.bottom - ground.top) / scale,
       m: ((r.top + r.bottom) / 2 - ground.top) / scale,
     };
   };
@@ -38,6 +50,11 @@ export function drawArrows(stage, ctx) {
   const row = (slot) => {
     if (!slots.has(slot)) slots.set(slot, place(`[data-slot="${slot}"]`));
     return slots.get(slot);
+  };
+  const lowest = (a, b) => {
+    if (b.l - a.r < 100) return 0; // neighbours: nothing can stand between
+    const between = [...ctx.layout.boxes.keys()].map(box).filter((c) => c && c.l > a.r && c.r < b.l);
+    return Math.max(0, ...between.map((c) => c.b));
   };
   const beliefs = [];
   ctx.run.cpus.forEach((_, cpu) => {
@@ -67,7 +84,14 @@ export function drawArrows(stage, ctx) {
     )
       continue;
     const b = box(entry.to);
-    if (b.l > a.r) parts.push(bend(a.r + 2, a.m - (believed.has(slot) ? 3 : 0), b.l - 1, b.t + 11, "tr", "trh"));
+    if (b.l <= a.r) continue;
+    const low = lowest(a, b);
+    const from = a.m - (believed.has(slot) ? 3 : 0);
+    parts.push(
+      low
+        ? under(a.r + 2, from, b.l - 1, b.t + 11, low + 10, "tr", "trh")
+        : bend(a.r + 2, from, b.l - 1, b.t + 11, "tr", "trh"),
+    );
   }
   beliefs.forEach((belief, i) => {
     const a = row(belief.from);
@@ -76,6 +100,11 @@ export function drawArrows(stage, ctx) {
     const lock = belief.hit ? row(`${belief.to}.lock`) : null;
     const lift = 5 * beliefs.slice(0, i).filter((x) => x.from === belief.from).length;
     const kind = `${hueClass(ctx.run, belief.cpu)}${belief.no ? " no" : ""}${belief.hit ? " hit" : ""}`;
+    const low = lowest(a, b);
+    if (low) {
+      parts.push(under(a.r + 2, a.m + 3 + lift, b.l - 1, b.t + 20 + lift, low + 15 + lift, `be ${kind}`, `beh ${kind}`));
+      return;
+    }
     parts.push(
       bend(
         a.r + 2,

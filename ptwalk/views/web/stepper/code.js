@@ -95,7 +95,8 @@ export function codeView(ctx, cpu) {
   const acted = ctx.step && ctx.step.cpu === cpu;
   const then = acted && ctx.before ? stackOf(ctx.before, cpu) : now;
   const whole = acted && then.length ? then : now;
-  if (whole.length && whole.every(([source]) => !ctx.run.sources[source]?.text)) return stackList(ctx, cpu, whole);
+  if (whole.length && whole.every(([source]) => !ctx.run.sources[source]?.text))
+    return stackList(ctx, cpu, now.length ? now : whole); // a recorded step carries its own stack
   let stack = (acted && then.length ? then : now).slice(-2);
   if (stack.length === 2 && stack[0][0] === stack[1][0]) stack = stack.slice(1); // one text is enough for a recursion
   const did = acted && then.length ? then[then.length - 1] : null;

@@ -8,9 +8,36 @@ import { clipped } from "./svgtext.js";
 export function recordedAt(run, n) {
   if (!run.compare) return "";
   const found = run.compare.pairs.filter(([step]) => step === n).map(([, item]) => run.compare.steps[item]);
-  if (!found.length) return (run.compare.extra || {})[n] || "";
+  if (!found.length) {
+    const why = (run.compare.extra || {})[n];
+    return why || "";
+  }
   const words = found.map((item) => item.word).join(", ");
   return [words, found[0].function, found[0].line].filter(Boolean).join(" · ");
+}
+
+/** What Linux did after step `n` and before the next, that the model does not have, with the reasons; "" if nothing. */
+export function leftOutAt(ctx, n) {
+  const found = ctx.run.compare ? extras(ctx.run).get(n) || [] : [];
+  if (!found.length) return "";
+  const said = found.slice(0, 3).join("; ");
+  const rest = found.length > 3 ? `; ${ctx.words.ui("n_more", { n: found.length - 3 })}` : "";
+  return ctx.words.ui("recorded_also", { text: said + rest });
+}
+
+/** How far the two runs agree, in one sentence. */
+export function comparisonText(ctx) {
+  const { name, pairs, steps, extra } = ctx.run.compare;
+  const matched = new Set(pairs.map(([, item]) => item)).size;
+  const more = Object.keys(extra || {}).length;
+  const said = { name, matched, total: steps.length, left: steps.length - matched };
+  return [
+    ctx.words.ui("comparison", said),
+    more ? ctx.words.ui("comparison_extra", { n: more }) : "",
+    ctx.words.ui("comparison_where"),
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** The recorded steps that have no partner, by the simulated step they follow (0: before the first). */
@@ -59,7 +86,7 @@ export function comparedRow(ctx, g) {
         { class: "extra" },
         h("title", null, ctx.words.ui("recorded_extra", { n: words.length, words: words.slice(0, 12).join(", ") })),
         h("path", { d: `M${x},${y + 20}v-4` }),
-        h("text", { x, y: y + 26, "text-anchor": "middle", class: "m tiny" }, `+${words.length}`),
+        h("text", { x, y: y + 30, "text-anchor": "middle", class: "m" }, `+${words.length}`),
       ),
     );
   }

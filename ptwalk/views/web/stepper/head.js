@@ -13,10 +13,10 @@ export function headView(ctx) {
   const line = scheduleLine(run.choices(ctx.n));
   const short = line.length > 20 ? `…${line.slice(-16)}` : line || "–";
   return [
-    h("h2", null, run.head.title),
+    h("h2", { title: run.head.title }, run.head.title),
     h(
       "span",
-      { class: "mut cfg" },
+      { class: "mut cfg", title: run.head.note || null },
       run.head.address ? h("span", { class: "mono" }, run.head.address) : null,
       run.head.address && run.head.note ? " · " : "",
       run.head.note || "",
@@ -36,7 +36,7 @@ export function headView(ctx) {
         disabled: ctx.n >= run.length,
       }),
     ),
-    ctx.options.challenge
+    ctx.options.challenge || !(ctx.live || run.verdict || run.report)
       ? null
       : h(
           "div",

@@ -3,6 +3,7 @@
 import { h, classes } from "./dom.js";
 import { heldBy, hues, nextOf, stackOf } from "./meaning.js";
 import { codeView } from "./code.js";
+import { leftOutAt } from "./compare.js";
 import { tag, hueClass } from "./tags.js";
 import { lockName } from "./words.js";
 
@@ -30,6 +31,7 @@ function memoryText(ctx, local, said) {
     if (entry.to !== undefined && (entry.to !== value.to || said.status === "live")) return `→ ${entry.to}`;
     if (entry.to === undefined) return ctx.words.word(entry.word || "none");
   }
+  if (said.homeGone && said.status === "live") return ctx.words.ui("home_gone");
   const frame = ctx.state.get(`f${said.frame ?? (value.from || "").split(".")[0]}`);
   if (!frame) return "";
   return frame.state === "data" && frame.kind !== "page"
@@ -62,8 +64,12 @@ function localsView(ctx, cpu) {
       "tr",
       { class: classes(said.false && "lie", isNew && "new") },
       h("th", { scope: "row" }, local.name),
-      h("td", { title: localText(ctx, local.value) }, localText(ctx, local.value)),
-      believes ? h("td", null, said.false && memory ? "≠ " : "", memory) : null,
+      h(
+        "td",
+        { title: localText(ctx, local.value), colspan: believes && !memory ? 2 : null },
+        localText(ctx, local.value),
+      ),
+      believes && memory ? h("td", null, said.false ? "≠ " : "", memory) : null,
     );
   return h(
     "table",
@@ -212,11 +218,23 @@ function stackText(ctx, cpu) {
     .join(" › ");
 }
 
+/** What Linux did here, and what it did besides: two lines that keep their place. */
+function recordedView(ctx, cpu) {
+  const mine = ctx.step ? ctx.step.cpu === cpu : cpu === 0;
+  const also = mine ? leftOutAt(ctx, ctx.n) : "";
+  const here = mine && ctx.n ? ctx.recorded || ctx.words.ui("recorded_gap") : "";
+  return h(
+    "div",
+    { class: "lin" },
+    here ? h("div", null, ctx.words.ui("recorded_says", { text: here })) : null,
+    also ? h("div", null, also) : null,
+  );
+}
+
 function laneView(ctx, cpu, full) {
   const name = ctx.run.cpus[cpu].name;
   const stack = stackText(ctx, cpu) || ctx.run.cpus[cpu].task || "";
   const blocked = ctx.state.get(`c${cpu}.state`) === "blocked";
-  const recorded = ctx.recorded && ctx.step && ctx.step.cpu === cpu ? ctx.recorded : null;
   return h(
     "div",
     {
@@ -247,7 +265,7 @@ function laneView(ctx, cpu, full) {
           h("div", { class: "sts" }, localsView(ctx, cpu), statusView(ctx, cpu)),
         )
       : null,
-    recorded && full ? h("div", { class: "lin" }, ctx.words.ui("recorded_says", { text: recorded })) : null,
+    ctx.run.compare && full ? recordedView(ctx, cpu) : null,
   );
 }
 

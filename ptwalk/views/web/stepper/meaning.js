@@ -25,6 +25,17 @@ export function stackOf(state, cpu) {
   return stack;
 }
 
+/** The innermost two functions in which a step was done, as text; a recorded step carries its own stack. */
+export function whereText(run, step, before, state) {
+  const names = (moment) => stackOf(moment, step.cpu).map(([source]) => run.sources[source] || { name: "?" });
+  const [then, now] = [names(before), names(state)];
+  const stack = then.length && then.some((source) => source.text) ? then : now.length ? now : then;
+  return stack
+    .slice(-2)
+    .map((source) => source.name)
+    .join(" › ");
+}
+
 /**
  * "live", or how a pointer of `cpu` into `frame` fails: "stale" (unlinked, deposited) or "dangling" (freed, reused).
  * What a CPU did to a frame itself it knows: that is no false belief.
@@ -45,7 +56,9 @@ export function standing(state, cpu, frame, generation) {
 export function truth(state, cpu, local) {
   const value = local.value;
   const into = value.at ? Number(value.at.split(".")[0]) : value.to;
-  const status = into === undefined ? "live" : standing(state, cpu, into, value.generation);
+  const known = into === undefined ? "live" : standing(state, cpu, into, value.generation);
+  // Who merely names a frame, as the one who is about to free it does, does not say that it is linked.
+  const status = known === "stale" && !value.at && !value.from ? "live" : known;
   if (!value.from) return { frame: into, status, false: status !== "live", entry: null, homeGone: false };
   const entry = state.get(`e${value.from}`);
   const home = Number(value.from.split(".")[0]);

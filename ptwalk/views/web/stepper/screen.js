@@ -18,7 +18,7 @@ export function presented(app, forced) {
   root.classList.toggle("presents", Boolean(on));
   const section = root.querySelector(".w");
   if (!section || !app.run) return;
-  section.style.zoom = "";
+  section.style.zoom = on ? "1" : "";
   app.draw();
   if (!on) return;
   const view = document.defaultView;

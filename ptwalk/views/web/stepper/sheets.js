@@ -59,18 +59,18 @@ export function runTable(ctx) {
     h(
       "tbody",
       null,
-      ctx.sentences.map(({ parts, op }, i) =>
+      ctx.sentences.map(({ parts, where }, i) =>
         h(
           "tr",
           { class: i + 1 === ctx.n ? "here" : null, "aria-current": i + 1 === ctx.n ? "step" : null },
           h("th", { scope: "row" }, i + 1),
-          h("td", null, run.cpus[run.steps[i].cpu].name),
+          h("td", { class: "who" }, run.cpus[run.steps[i].cpu].name),
           h(
             "td",
             null,
             parts.map((part) => h("span", { class: part.kind === "bad" ? "bad" : null }, part.text, " ")),
           ),
-          h("td", { class: "mono" }, op),
+          h("td", { class: "mono" }, where),
           run.compare ? h("td", null, linux(i + 1)) : null,
         ),
       ),

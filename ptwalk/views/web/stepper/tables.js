@@ -91,7 +91,7 @@ function boxView(ctx, box) {
 function lastLine(ctx, box, frame, note, owned) {
   if (box.page) {
     const text =
-      frame.state === "freed" || (note && note !== ctx.words.word("mapped")) ? note : ctx.words.ui("anonymous");
+      frame.state === "freed" || (note && note !== ctx.words.word("mapped")) ? note : pageText(ctx, frame);
     return h("div", { class: "row more" }, h("span", null, text), owned ? h("span", { class: "tg" }, owned) : null);
   }
   const level = ctx.run.head.levels.find((l) => l.name === box.level);
@@ -113,6 +113,13 @@ function lastLine(ctx, box, frame, note, owned) {
     frame.state === "freed" ? h("span", null, text) : open,
     owned ? h("span", { class: "tg" }, owned) : null,
   );
+}
+
+/** What a live page is: a page of the process, or a huge one with its size. */
+function pageText(ctx, { size }) {
+  if (!(size > 2 ** (ctx.run.head.page_shift || 12))) return ctx.words.ui("anonymous");
+  const [unit, shift] = size >= 2 ** 30 ? ["GiB", 30] : size >= 2 ** 20 ? ["MiB", 20] : ["KiB", 10];
+  return ctx.words.ui("huge_page", { size: `${size / 2 ** shift} ${unit}` });
 }
 
 /** The height a box will have, so that its place is kept before it exists. */

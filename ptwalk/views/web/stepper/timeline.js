@@ -50,14 +50,14 @@ function axis(ctx, g) {
     if (i === ctx.n || Math.abs(x - g.now) < 26 || x - last < (g.narrow || ctx.run.length > 99 ? 30 : 22)) continue;
     if (g.folded && (i < g.near[0] || i > g.near[1]) && i !== 1 && i !== ctx.run.length && i % 10) continue;
     last = x;
-    out.push(label(x, 15, String(i), "m", "middle"));
+    out.push(label(Math.min(x, g.width - 4 * String(i).length), 15, String(i), "m", "middle"));
   }
   return out;
 }
 
 function rowsFor(ctx, spans) {
   const rows = ctx.run.cpus.map((_, cpu) => [`c${cpu}`, ctx.run.cpus.length > 2 ? 24 : 28]);
-  if (ctx.run.compare) rows.push(["cmp", 26]);
+  if (ctx.run.compare) rows.push(["cmp", 36]);
   for (const row of spans.locks) rows.push([`l${row.lock.id}`, 20]);
   for (const life of spans.lives) {
     rows.push([`f${life.frame}`, 22]);

@@ -1,5 +1,6 @@
 // The verdict keeps its place and size in every step; at the fatal step it is filled and becomes the report.
 
+import { comparisonText } from "./compare.js";
 import { h, classes } from "./dom.js";
 
 function counts(ctx, verdict) {
@@ -36,7 +37,10 @@ export function verdictView(ctx) {
   const outcome = verdict ? verdict.outcome : report ? "bug" : "";
   const title = hit
     ? `✕ ${report.title}`
-    : words.ui({ bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] || "no_verdict");
+    : words.ui(
+        { bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] ||
+          (ctx.run.compare ? "side_by_side" : ctx.live ? "no_verdict" : "one_run"),
+      );
   const lines = [];
   const rule = (hit && report.rule) || (verdict && verdict.rule) || "";
   if (hit) {
@@ -56,7 +60,9 @@ export function verdictView(ctx) {
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
     if (rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule }));
-  } else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
+  } else if (ctx.run.compare && !report) lines.push(comparisonText(ctx));
+  else if (!ctx.live && !report) lines.push(words.ui("one_run_text"));
+  else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
   return h(
     "div",
     {

@@ -7,6 +7,7 @@ export class Words {
   /** @param {any} catalogue the parsed catalogue file */
   constructor(catalogue) {
     this.catalogue = catalogue;
+    this.digits = new Intl.NumberFormat(catalogue.language);
   }
 
   /** A label. @param {string} key @param {Object<string, any>} [params] */
@@ -24,7 +25,7 @@ export class Words {
   }
 
   number(n) {
-    if (typeof n !== "number" || n < 1e9) return Number(n).toLocaleString(this.catalogue.language);
+    if (typeof n !== "number" || n < 1e9) return this.digits.format(Number(n));
     const power = Math.floor(Math.log10(n));
     return `${(n / 10 ** power).toFixed(1)} × 10${[...String(power)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)]).join("")}`;
   }
