@@ -14,6 +14,7 @@ MODULES: tuple[str, ...] = (
     "replay",
     "matrix",
     "scenarios",
+    "conformance",
     "check",
     "watch",
     "progress",

@@ -96,6 +96,12 @@ class Comparison:
             lines += map(str, self.pairs)
         return "\n".join(lines)
 
+    @property
+    def listing(self) -> str:
+        """The same with every step, also where all is explained: = in both runs, r recorded only, s simulated only."""
+        text = str(self)
+        return text if self.unexplained else "\n".join([text, *map(str, self.pairs)])
+
     def to_json(self) -> dict[str, Any]:
         """The comparison as JSON values; steps are numbered from 0 in their own runs."""
         return {
@@ -104,6 +110,7 @@ class Comparison:
             "preset": self.preset,
             "by": self.by,
             "not_modelled": self.not_modelled,
+            "agrees": self.agrees,
             "unknown": list(self.unknown),
             "pairs": [
                 {

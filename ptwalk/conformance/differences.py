@@ -172,15 +172,6 @@ DIFFERENCES: tuple[Difference, ...] = (
         operations=r"fault_\w+",
     ),
     Difference(
-        "huge pages do not move",
-        "recorded",
-        r"pmd\[\d+\]:read",
-        "move_page_tables looks once more whether the old pmd is huge, for move_huge_pmd; the model moves no huge page",
-        after=r"pud\[\d+\]:read",
-        before=r"dst\.pmd\[\d+\]:read",
-        operations=r"mremap_\w+",
-    ),
-    Difference(
         "page cache",
         "recorded",
         r"page\[\d+\]:ref\+1",
@@ -212,12 +203,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         operations=r"collapse_\w*khugepaged",
     ),
     Difference(
-        "gup's slow path",
+        "breakpoint of the slow path",
         "recorded",
         r"gup:slow_path",
-        "where the fast path gives up, get_user_pages takes the mmap lock and faults; only the fast path is modelled",
-        through="",
-        among=r"(?!irq:).*",
+        "no step: the recorder's breakpoint where get_user_pages takes up what the fast path left; it was passed before"
+        " the recorder could see that interrupts were on again",
+        after=r"(?:pgd|p4d|pud|pmd|pte)\[\d+\]:read",
+        before="irq:on",
         operations=r"gup_\w+",
     ),
     # ---- different ----

@@ -20,6 +20,7 @@ from ptwalk.machine.frames import PRIVATE, Frame
 from ptwalk.recordings import Recording
 
 _ENTRY = re.compile(r"(B\.)?(pgd|p4d|pud|pmd|pte)\[(0x[0-9a-f]+)\]")
+_WRITE = 0x2  # VM_WRITE
 _SHARED = 0x8  # VM_SHARED, VM_GROWSDOWN, ...: include/linux/mm.h, the same values from 5.15 to 6.19
 _FLAGS = {0x100: "VM_GROWSDOWN", 0x400: "VM_PFNMAP", 0x4000: "VM_IO"}
 _STORE = 6  # free frames of the CPU that does the operation: a table of each level, a page, one to spare
@@ -176,6 +177,8 @@ def _populate(setup: dict[str, Any], ranges: list[Range], *, file: bool) -> None
             if page is None:
                 page = frames[entry.address] = mm.machine.new_frame(kind, "page")
             mm.place(va, page, write=entry.writable, dirty=entry.dirty)
+            if kind == "anon" and not entry.writable and _writable(setup, va):
+                page.maps += 1  # shared copy-on-write: a forked child maps it too
         elif level == "pte":
             mm.watch(va)
     region.mm.watch(*(int(address, 16) for address in setup.get("watched_vas", {})))
@@ -183,6 +186,14 @@ def _populate(setup: dict[str, Any], ranges: list[Range], *, file: bool) -> None
         if each.prefix == "dst.":
             for page_va in region.mm.pages_in(region.start, region.end):
                 each.mm.watch(page_va - region.start + each.start)
+
+
+def _writable(setup: dict[str, Any], va: int) -> bool:
+    """Whether the VMA that holds the address allows writing."""
+    return any(
+        int(v["start"], 16) <= va < int(v["end"], 16) and int(v["flags"], 16) & _WRITE
+        for v in setup["vmas_near"]
+    )
 
 
 def _pages(recording: Recording, region: Range) -> tuple[int, ...]:

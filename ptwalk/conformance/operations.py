@@ -16,12 +16,14 @@ from ptwalk.actors.exit import exit_mm
 from ptwalk.actors.fault import page_fault
 from ptwalk.actors.khugepaged import collapse_huge_page
 from ptwalk.actors.madvise import madvise_dontneed
+from ptwalk.actors.mprotect import mprotect_readonly
 from ptwalk.actors.mremap import mremap
 from ptwalk.actors.munmap import munmap
 from ptwalk.conformance.layout import BadSetup, Layout
 from ptwalk.kernel.kernel import allocates
 from ptwalk.machine.folio import PutPage
 from ptwalk.machine.frames import AllocateFrame
+from ptwalk.walk.gup import get_user_page
 from ptwalk.walk.gup_fast import get_user_page_fast
 from ptwalk.walk.readers import mincore, pagemap
 from ptwalk.walk.rmap import try_to_unmap
@@ -40,7 +42,7 @@ class Modelled:
 
 @dataclass(frozen=True, slots=True)
 class NotModelled:
-    """An operation that is recorded and not modelled, with the reason."""
+    """An operation that the simulator does not have, with the reason."""
 
     pattern: str
     reason: str
@@ -98,6 +100,15 @@ async def _gup_fast(at: Layout) -> None:
         await get_user_page_fast(at.mm, address)
 
 
+async def _gup(at: Layout) -> None:
+    for address in at.pages:
+        await get_user_page(at.mm, address)
+
+
+async def _mprotect(at: Layout) -> None:
+    await mprotect_readonly(at.mm, at.region.start, at.region.end)
+
+
 async def _mincore(at: Layout) -> None:
     await mincore(at.mm, at.region.start, at.region.end)
 
@@ -106,16 +117,11 @@ async def _pagemap(at: Layout) -> None:
     await pagemap(at.mm, at.region.start, at.region.end)
 
 
-OPERATIONS: tuple[Modelled | NotModelled, ...] = (
+OPERATIONS: tuple[Modelled, ...] = (
     Modelled(r"munmap(_\w+)?", _munmap, "actors.munmap.munmap"),
     Modelled(r"dontneed(_\w+)?", _dontneed, "actors.madvise.madvise_dontneed"),
     Modelled(r"mremap(_\w+)?", _mremap, "actors.mremap.mremap"),
     Modelled(r"exit(_\w+)?", _exit, "actors.exit.exit_mm"),
-    NotModelled(
-        r"fault_cow",
-        "the simulated page fault fills empty entries; it has no copy-on-write, which changes one pte under its"
-        " table's lock and no table",
-    ),
     Modelled(r"fault_\w+", _fault, "actors.fault.page_fault"),
     Modelled(
         r"collapse_tmpfs(_\w+)?",
@@ -123,14 +129,11 @@ OPERATIONS: tuple[Modelled | NotModelled, ...] = (
         "walk.rmap.try_to_unmap, actors.collapse_file.retract_page_tables",
     ),
     Modelled(r"collapse_\w+", _collapse, "actors.khugepaged.collapse_huge_page"),
-    Modelled(r"gup_\w+", _gup_fast, "walk.gup_fast.get_user_page_fast"),
+    Modelled(r"gup_fast(_\w+)?", _gup_fast, "walk.gup_fast.get_user_page_fast"),
+    Modelled(r"gup_\w+", _gup, "walk.gup.get_user_page"),
     Modelled(r"mincore(_\w+)?", _mincore, "walk.readers.mincore"),
     Modelled(r"pagemap(_\w+)?", _pagemap, "walk.readers.pagemap"),
-    NotModelled(
-        r"mprotect(_\w+)?",
-        "it changes rights of present ptes under their table's lock and neither removes nor moves a table, so no"
-        " walker can lose its table to it",
-    ),
+    Modelled(r"mprotect(_\w+)?", _mprotect, "actors.mprotect.mprotect_readonly"),
 )
 
 

@@ -1,6 +1,6 @@
 """The page `docs/conformance.md`, made from the tables and from the comparisons themselves.
 
-Room: conformance. `python -m ptwalk.conformance --page` prints it; a test holds the page to what this makes.
+Room: conformance. `python -m ptwalk.conformance` prints it; a test holds the page to what this makes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from ptwalk.conformance.comparison import Comparison
 from ptwalk.conformance.differences import DIFFERENCES, MERGED
 from ptwalk.conformance.evidence import ATTESTED, not_attested
-from ptwalk.conformance.operations import OPERATIONS, NotModelled
 from ptwalk.conformance.projection import SILENT
 
 _HEAD = """\
@@ -22,9 +21,9 @@ is given the same address space, runs its own code for the operation alone, and 
 recordings. The two lists are then laid side by side. Every step must be in both, in the same order, unless a table on
 this page says why not.
 
-This page is made by `python -m ptwalk.conformance --page`; a test compares the two. `python -m ptwalk.conformance`
-prints the comparisons, `python -m ptwalk.conformance FILE.json` does the same for a recording of your own, of whatever
-kernel: the simulated one is then the newest preset that is not newer.
+This page is made by `python -m ptwalk.conformance`; a test compares the two. `ptwalk conformance` prints the
+comparisons, `ptwalk conformance FILE.json` does the same for a recording of your own, of whatever kernel: the simulated
+one is then the newest preset that is not newer.
 
 ## How two runs are compared
 
@@ -85,12 +84,6 @@ def _results(done: list[Comparison]) -> list[str]:
         _row("recording", "simulated by", "alike", "meant", "which"),
         "| --- | --- | ---: | ---: | --- |",
         *rows,
-        "",
-        "Recorded and not modelled:",
-        "",
-        _row("operation", "why"),
-        "| --- | --- |",
-        *(_row(_plain(o.pattern), o.reason) for o in OPERATIONS if isinstance(o, NotModelled)),
     ]
 
 

@@ -1,5 +1,7 @@
 """The simulated run with the recording beside it, as a timeline for the stepper."""
 
+from dataclasses import replace
+
 import pytest
 
 from ptwalk.conformance import NothingBeside, beside, compare
@@ -34,6 +36,6 @@ def test_it_is_a_timeline_like_any_other() -> None:
 
 
 def test_nothing_beside_what_is_not_modelled() -> None:
-    """mprotect has no simulated run; the sentence says why."""
-    with pytest.raises(NothingBeside, match="walker"):
-        beside("mprotect")
+    """An operation that nobody has heard of has no simulated run; the sentence says why."""
+    with pytest.raises(NothingBeside, match="never heard"):
+        beside(replace(load("mprotect"), operation="userfaultfd_move"))

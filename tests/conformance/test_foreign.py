@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ptwalk.cli import main
 from ptwalk.conformance import DIFFERENCES, compare
-from ptwalk.conformance.__main__ import main
 from ptwalk.conformance.comparison import match
 from ptwalk.conformance.layout import BadSetup, lay_out, preset_for
 from ptwalk.conformance.vocabulary import canonical, spoken
@@ -173,11 +173,24 @@ def test_words_are_made_comparable() -> None:
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`python -m ptwalk.conformance FILE` prints the comparison; what cannot be read is one line."""
+    """`ptwalk conformance FILE` prints every step; what cannot be read is one line."""
     good, bad = tmp_path / "mincore.json", tmp_path / "bad.json"
     good.write_text(json.dumps(as_recorded("mincore")), encoding="utf-8")
     bad.write_text("[", encoding="utf-8")
-    assert main([str(good)]) == 0
-    assert "mincore (Linux 6.1.176, preset 6.1): 10 steps alike" in capsys.readouterr().out
-    assert main([str(bad)]) == 1
+    assert main(["conformance", str(good)]) == 0
+    out = capsys.readouterr().out
+    assert "mincore (Linux 6.1.176, preset 6.1): 10 steps alike" in out and "  = pmd[0]:read" in out
+    assert main(["conformance", str(good), "--release", "6.6", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["preset"], found["agrees"]) == ("6.6", False)
+    assert main(["conformance", str(bad)]) == 2
     assert "is not JSON" in capsys.readouterr().err
+    assert main(["conformance", "munmap_table"]) == 2
+    assert "munmap_tables" in capsys.readouterr().err
+
+
+def test_all_that_ship_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a name a line for each recording, and the answer is yes."""
+    assert main(["conformance"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(names()) and all(line.endswith("0 not explained") for line in lines)

@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    """Make it again with `python -m ptwalk.conformance --page > docs/conformance.md`."""
+    """Make it again with `python -m ptwalk.conformance > docs/conformance.md`."""
     assert PAGE.read_text(encoding="utf-8") == page(compare(name) for name in names())
 
 
