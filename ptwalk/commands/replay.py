@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from ptwalk.commands.explore import add_kernel, kernel
 from ptwalk.commands.options import print_json
+from ptwalk.errors import PtwalkError
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -28,6 +30,9 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--own", action="store_true", help="the walker walks its own process's page tables")
     add_kernel(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument(
+        "--html", metavar="FILE", help="also write the run as a page to step through, complete in itself"
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,11 +47,28 @@ def run(args: argparse.Namespace) -> int:
     if ".py:" in args.what or args.what.endswith(".py"):
         walker = walker_in(args.what)
         what: object = own_scenario(walker, args.against, said.pop("release", "6.1"), own=args.own, **said)
-        done = replay(what, args.schedule)
+        said = {}
     else:
-        done = replay(args.what, args.schedule, **said)
+        what = args.what
+    done = replay(what, args.schedule, **said)
     if args.json:
         print_json(replay_json(done))
     else:
         print(done)
+    if args.html:
+        _save(args.html, what, str(done.schedule), said)
     return 0 if done.report is None else 1
+
+
+def _save(path: str, what: object, schedule: str, said: dict[str, Any]) -> None:
+    from ptwalk.trials.playing import play
+    from ptwalk.views.stepper_page import save
+
+    timeline, _ = play(what, schedule, **said)
+    try:
+        written = save(path, timeline)
+    except OSError as error:
+        raise PtwalkError(
+            f"{path} cannot be written: {error.strerror}; give another file after --html"
+        ) from None
+    print(f"wrote {written}: open it in a browser, it needs no network", file=sys.stderr)
