@@ -1,17 +1,20 @@
 """Which cell begins a slide: read off the cells, so that no author has to mark anything.
 
-A heading begins a slide, any other text the next one below it, unless it is a short word on what was just shown. A
+A text with a heading begins a slide, any other text the next one below it, unless it is a short word on what was just shown. A
 cell that answers a prediction waits for the next key. What only sets up, and the links at the end, are left out. The
 marks are those of nbconvert and of JupyterLab's own slide panel.
 """
 
 from __future__ import annotations
 
+import re
+
 import nbformat
 
 from authoring import navigation
 
 SHUT = "shut"
+HEADING = re.compile(r"^##? ", re.MULTILINE)
 SHORT = 300
 """Characters of a text that still fits below what it speaks of."""
 
@@ -22,7 +25,7 @@ def kind(cell: nbformat.NotebookNode) -> str:
     if cell.id == navigation.NAME:
         return "skip"
     if cell.cell_type == "markdown":
-        if source.startswith(("# ", "## ")):
+        if HEADING.search(source):
             return "slide"
         asks = "**Predict" in source or "**Play" in source
         return "subslide" if asks or len(source) > SHORT else "-"
