@@ -5,6 +5,7 @@ Part of the façade: it knows trials, recordings and views, which do not know ea
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from ptwalk.trace.schedule import Schedule
@@ -21,10 +22,13 @@ def stepper(
 ) -> Stepper:
     """A stepper on a race, for you to play: `ptwalk.stepper("munmap-vs-damon-v34")`.
 
-    `what` is what `explore` takes, or a `Timeline` (a recording of Linux, say), which can be watched but not changed.
+    `what` is what `explore` takes; or a walker of yours, an `async def walker(mm, addr)`, played against `against`
+    ("munmap" if left out; `own=True` if it walks its own process); or a `Timeline` (a recording of Linux, say), which
+    can be watched but not changed.
     `schedule` is the run to open with; without one it is the shortest failing run, or, where there is none, the run in
-    which the CPUs go one after the other.  `step` is where it opens: 0 before the first step, -1 after the last.  `predict`, `challenge`, `hb` (happens-before
-    arrows) and `all` (all locks and frames) are modes of the widget; all other options say which kernel.
+    which the CPUs go one after the other. `step` is where it opens: 0 before the first step, -1 after the last.
+    `predict`, `challenge`, `hb` (happens-before arrows) and `all` (all locks and frames) are modes of the widget; all
+    other options say which kernel.
     """
     from ptwalk.views.stepper import Stepper
 
@@ -33,6 +37,10 @@ def stepper(
         return Stepper(what, step=_place(what, step), **modes)
     from ptwalk.trials.playing import play
 
+    if iscoroutinefunction(what):
+        from ptwalk.trials.own_walker import own_scenario
+
+        what, options = own_scenario(what, options.pop("against", "munmap"), **options), {}
     run, session = play(what, schedule, **options)
     return Stepper(run, session, step=_place(run, step), **modes)
 
