@@ -5,6 +5,7 @@
     solutions/NN_name.ipynb         →  exercises/NN_name.ipynb   (derived, not run)
                                     →  ptwalk/checks/sheets/     (the same once more, for `ptwalk check` and `reset`)
                                     →  ptwalk/checks/solutions.json
+    all of them                     →  docs/function-index.md and the other pages of `authoring.pages`
 
 Each notebook ends in a cell that the build writes: its neighbours in the course (`authoring.navigation`). Those cells
 follow the list of notebooks, and are brought up to date in every notebook at each build. So are the marks for the
@@ -106,6 +107,6 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.derive:
         for path, text in built(options.names):
             different |= put(path, text, options.check)
-    for path, text in (*linked(), *derived()):
+    for path, text in (*linked(), *derived(), *pages.pages().items()):
         different |= put(path, text, options.check)
     return int(options.check and different)

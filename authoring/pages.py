@@ -1,10 +1,10 @@
-"""The pages that follow from others: `python -m authoring.pages` writes the map, the index of functions, the sheet.
+"""The pages that follow from others: the map, the index of functions, the sheet. Every build writes them.
 
     docs/images/course-map.svg   the notebooks and what leads to what
     docs/function-index.md       every kernel function that a lesson names, from the lessons themselves
     docs/rules-sheet.html        docs/rules-sheet.md on one sheet of A4, to print
 
-A test compares all three with what is written.
+`python -m authoring.pages` writes them alone. A test compares all three with what is written.
 """
 
 from __future__ import annotations
@@ -52,12 +52,14 @@ WIDE, HIGH, GAP_X, GAP_Y, EDGE = 94, 58, 16, 40, 16
 def course_map() -> str:
     """The map of the course as SVG."""
     width = 2 * EDGE + 9 * WIDE + 8 * GAP_X
+    last = max(PLACES)
     picture = Picture(
         width,
         2 * EDGE + 3 * HIGH + 2 * GAP_Y + 24,
         "Map of the course",
         "Twelve notebooks. "
         + " ".join(f"{int(one)} {PLACES[one][2]} leads to {_after(one)}." for one in PLACES if _after(one))
+        + f" {int(last)} {PLACES[last][2]} is the last."
         + f" The quick way for people who know the kernel: {', '.join(str(int(one)) for one in QUICK)}.",
     )
     for one, other in ARROWS:
@@ -149,7 +151,7 @@ def function_index() -> str:
     rows = [
         "# Functions of the kernel, and where the course teaches them",
         "",
-        "Made from the notebooks by `python -m authoring.pages`. A function with a source is one that ptwalk simulates",
+        "Made from the notebooks by `python -m authoring`. A function with a source is one that ptwalk simulates",
         "under its own name; the source says where it was read. The first notebook is the one that teaches it.",
         "",
         "| function | read in | taught in | also in |",

@@ -131,7 +131,7 @@ NOTEBOOKS = (
     Notebook(
         "11",
         "11_capstone",
-        "Capstone: a patch of your own",
+        "A patch of your own",
         40,
         (
             "ptwalk.checks.capstone.own",
