@@ -24,7 +24,7 @@ from pathlib import Path
 
 import nbformat
 
-from authoring import navigation, slides
+from authoring import navigation, pages, slides
 from authoring.derive import exercise_from, solutions_of
 from authoring.execute import notebook_from, run
 from authoring.percent import Cell, read_script
