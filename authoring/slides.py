@@ -1,8 +1,8 @@
 """Which cell begins a slide: read off the cells, so that no author has to mark anything.
 
-A text with a heading begins a slide, any other text the next one below it, unless it is a short word on what was just shown. A
-cell that answers a prediction waits for the next key. What only sets up, and the links at the end, are left out. The
-marks are those of nbconvert and of JupyterLab's own slide panel.
+A text with a heading begins a slide, any other text the next one below it, unless it is a short word on what was just
+shown. A cell that answers a prediction waits for the next key. What only sets up, and the links at the end, are left
+out. The marks are those of nbconvert and of JupyterLab's own slide panel.
 """
 
 from __future__ import annotations
