@@ -360,7 +360,9 @@ it so.
 # %% t4-today [shut]
 for release in ("5.15.0", "6.6", "7.1"):
     tried = ptwalk.check_walker(t4, against="all", release=release)
-    print(release, ", ".join(name for name, verdict in tried.items() if verdict.outcome == "bug") or "all safe")
+    print(
+        release, ", ".join(name for name, verdict in tried.items() if verdict.outcome == "bug") or "all safe"
+    )
 
 # %% [markdown] t5-why
 """

@@ -262,7 +262,10 @@ from functools import partial
 for rcu, look_again in ((True, True), (False, True), (True, False)):
     walker = partial(mkold, rcu=rcu, look_again=look_again)
     verdict = ptwalk.check_walker(walker, against="retract", release="7.1")
-    print(f"rcu {rcu!s:5}  second look {look_again!s:5}  {verdict.outcome:4}", getattr(verdict.report, "title", ""))
+    print(
+        f"rcu {rcu!s:5}  second look {look_again!s:5}  {verdict.outcome:4}",
+        getattr(verdict.report, "title", ""),
+    )
 
 # %% [markdown] null
 """
@@ -319,11 +322,15 @@ for name in ("fault-thp-vs-double-load", "fault-thp-vs-read-walk"):
 
 | | 5.15.0 | 7.1 |
 | --- | --- | --- |
-| read in a VMA | `mmap_lock` for reading, from the look-up to the last use | the VMA kept by `mmap_lock`, its own lock, or an rmap lock; ptes only through the door, which may give nothing |
-| change an entry | and the page-table lock, in one atomic step | the same, through the door |
-| ignore VMAs | `mmap_lock` for writing | the same, and write-lock the VMAs; treat pte tables of files as kept by RCU only (in part our reasoning) |
-| lockless | interrupts off, own mm, no writes, pin and look again | the same; look again at pmd and pte |
+| read in a VMA | `mmap_lock` for reading | any lock that keeps the VMA; ptes through the door |
+| change an entry | and the page-table lock, in one step | the same, through the door |
+| ignore VMAs | `mmap_lock` for writing | and write-lock the VMAs; ptes through the door |
+| lockless | interrupts off, own mm, no writes | the same; look again at pmd and pte |
 | another process | mm_users | the same |
+
+In the first row: from the look-up of the VMA to the last use of its tables. Locks that keep a VMA today are
+`mmap_lock`, the VMA's own, and an rmap lock. The third row is in part our reasoning: tables of files go even
+then, so RCU and the second look are all that keeps them.
 
 The whole sheet, to print: [docs/rules-sheet.md](../docs/rules-sheet.md). Rule (b) of the review was right:
 for its year. So when you state a rule, state the release.

@@ -1,6 +1,6 @@
 """Source of solutions/08_small_print.ipynb, and through it of exercises/08_small_print.ipynb."""
 
-# ruff: noqa: B018, E402, F401
+# ruff: noqa: E402
 
 # %% [markdown] title
 """
@@ -39,7 +39,15 @@ munmap with a new mmap in the same place, retract, collapse, a moved table and a
 """
 
 # %% 08-1-names
-from ptwalk.kernel import find_vma, is_table, leaf, mm_find_pmd, mmap_read_lock, mmap_read_unlock, offset_lockless
+from ptwalk.kernel import (
+    find_vma,
+    is_table,
+    leaf,
+    mm_find_pmd,
+    mmap_read_lock,
+    mmap_read_unlock,
+    offset_lockless,
+)
 
 
 # %% 08-1-first-try

@@ -74,8 +74,18 @@ of what to leave.
 """
 
 # %% 09-2-names
-from ptwalk.kernel import find_vma, is_table, leaf, mm_find_pmd, mmap_read_lock, mmap_read_unlock
-from ptwalk.kernel import pmd_trans_huge_lock, pte_offset_map_lock, pte_unmap_unlock, spin_unlock
+from ptwalk.kernel import (
+    find_vma,
+    is_table,
+    leaf,
+    mm_find_pmd,
+    mmap_read_lock,
+    mmap_read_unlock,
+    pmd_trans_huge_lock,
+    pte_offset_map_lock,
+    pte_unmap_unlock,
+    spin_unlock,
+)
 from ptwalk.walk.damon import damon_ptep_mkold
 from ptwalk.walk.follow import follow_invalidate_pte, unfollow
 from ptwalk.walk.pagewalk import MmWalkOps, walk_page_range

@@ -1,6 +1,6 @@
 """Source of solutions/10_matrix.ipynb, and through it of exercises/10_matrix.ipynb."""
 
-# ruff: noqa: B018, E402, F401
+# ruff: noqa: B018, E402
 
 # %% [markdown] title
 """
@@ -50,24 +50,27 @@ twelve
 # %% 10-1-answer
 answer = dict.fromkeys(twelve.cells)  # a word for each cell
 ### BEGIN SOLUTION
+today = ("6.6", "6.14", "7.1")  # retract takes no lock of the mm
+reclaims = ("6.14", "7.1")
+gone = {  # by remover: walkers that meet the free, and on which kernels
+    "munmap": {"read, in a hole": ("5.15.0", "5.15.0,arm64", "6.1", *today)},
+    "collapse-anon": {},
+    "retract": {
+        "read, in a VMA": today,
+        "write": today,
+        "write, and the VMA": today,
+        "irqs off": ("5.15.0,arm64",),
+    },
+    "reclaim": {"read, in a VMA": reclaims, "write": ("7.1",)},
+}
 for walker, remover, kernel in twelve.cells:
-    said = "safe"
-    newer = kernel in ("6.6", "6.14", "7.1")  # retract takes no lock of the mm
-    if remover == "reclaim" and kernel not in ("6.14", "7.1"):
-        said = "impossible"
+    if remover == "reclaim" and kernel not in reclaims:
+        answer[walker, remover, kernel] = "impossible"
     elif walker == "ptl only":
-        said = "lost update" if remover == "collapse-anon" else "use-after-free"
-    elif remover == "munmap" and walker == "read, in a hole":
-        said = "use-after-free"
-    elif remover == "retract" and walker == "irqs off":
-        said = "use-after-free" if kernel == "5.15.0,arm64" else "safe"
-    elif remover == "retract" and newer and walker != "read, in a hole":
-        said = "use-after-free"
-    elif remover == "reclaim" and walker == "read, in a VMA":
-        said = "use-after-free"
-    elif remover == "reclaim" and walker == "write" and kernel == "7.1":
-        said = "use-after-free"
-    answer[walker, remover, kernel] = said
+        answer[walker, remover, kernel] = "lost update" if remover == "collapse-anon" else "use-after-free"
+    else:
+        red = kernel in gone[remover].get(walker, ())
+        answer[walker, remover, kernel] = "use-after-free" if red else "safe"
 ### END SOLUTION
 
 # %% 10-1-check
@@ -90,8 +93,15 @@ new table. Below is the way of 5.15.
 """
 
 # %% 10-2-names
-from ptwalk.kernel import is_table, offset_lockless, pte_lockptr
-from ptwalk.kernel import rcu_read_lock, rcu_read_unlock, spin_lock, spin_unlock  # rcu_read_lock(mm.machine)
+from ptwalk.kernel import (  # rcu_read_lock(mm.machine)
+    is_table,
+    offset_lockless,
+    pte_lockptr,
+    rcu_read_lock,
+    rcu_read_unlock,
+    spin_lock,
+    spin_unlock,
+)
 
 
 # %% 10-2-of-5-15
