@@ -231,7 +231,7 @@ locks come first. This is the part of it that concerns us:
 # %% order
 from ptwalk.sanitizers.lock_rules import ORDER
 
-print(" → ".join(ORDER), "(PMD table, then pte table)")
+print(*ORDER[:-1], "ptl: a PMD table, then a pte table", sep="\n")
 
 # %% [markdown] order-explain
 """
