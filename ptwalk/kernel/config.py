@@ -6,6 +6,7 @@ and a preset only says which variants a release has.  `SOURCES` names where each
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -102,7 +103,9 @@ def check_axes(changes: Mapping[str, Any]) -> None:
     choices = {**_choices(), "release": None}
     for name, value in changes.items():
         if name not in choices:
-            raise UnknownAxis(f"there is no axis {name!r}; there are {', '.join(sorted(choices))}")
+            near = difflib.get_close_matches(name, choices, n=2)
+            hint = f"did you mean {' or '.join(near)}? There" if near else "there"
+            raise UnknownAxis(f"there is no axis {name!r}; {hint} are {', '.join(sorted(choices))}")
         allowed = choices[name]
         if allowed is not None and value not in allowed:
             raise UnknownAxis(f"{name} cannot be {value!r}; it is one of {', '.join(map(repr, allowed))}")
@@ -201,7 +204,9 @@ def preset(release: str, arch: str = "x86-64") -> KernelConfig:
     """
     config = PRESETS.get(release)
     if config is None:
-        raise UnknownPreset(f"there is no preset {release!r}; there are {', '.join(PRESETS)}")
+        near = difflib.get_close_matches(str(release), PRESETS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? There" if near else "there"
+        raise UnknownPreset(f"there is no preset {release!r}; {hint} are {', '.join(PRESETS)}")
     if arch == "arm64":
         # Reclaim of empty tables came to arm64 later than 6.14 (mm/Kconfig: x86_64 only in 6.14, automatic in 7.1).
         return replace(

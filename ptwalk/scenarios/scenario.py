@@ -102,11 +102,9 @@ class Scenario:
             raise ScenarioError(
                 f"{self.name} has the CPUs {', '.join(self.cpus)}; order= must list just these"
             )
-        name = self.name
-        if release is not None and release != self.release:
-            name += f"@{release}"
-        if arch is not None and arch != self.arch:
-            name += f"@{arch}"
+        said = [word for word, own in ((release, self.release), (arch, self.arch)) if word not in (None, own)]
+        said += [f"{axis}={value}" for axis, value in axes.items()]
+        name = "@".join((self.name, ",".join(map(str, said)))) if said else self.name
         format = self.format if arch in (None, self.arch) else ""
         stage = Stage(
             name, config, arch or self.arch, seats, user=self.user, oracles=self.oracles, format=format

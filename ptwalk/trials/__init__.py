@@ -6,6 +6,6 @@ Knows scenarios, walkers, actors and the explorer; draws nothing.  What a trial 
 from ptwalk.trials.explore import explore, replay
 from ptwalk.trials.listing import scenarios
 from ptwalk.trials.matrix import matrix
-from ptwalk.trials.own_walker import check_walker
+from ptwalk.trials.own_walker import check_walker, own_scenario
 
-__all__ = ["check_walker", "explore", "matrix", "replay", "scenarios"]
+__all__ = ["check_walker", "explore", "matrix", "own_scenario", "replay", "scenarios"]

@@ -45,10 +45,10 @@ def explore(
     """
     program = program_of(what, **kernel)
     search = Search(program, engine, limits=limits_of(limit, engine), progress=progress)
-    return with_words(program, search.run(stop_at_first=stop_at_first))
+    return with_words(program, search.run(stop_at_first=stop_at_first), what)
 
 
-def with_words(program: Program, verdict: Verdict) -> Verdict:
+def with_words(program: Program, verdict: Verdict, what: object = None) -> Verdict:
     """The verdict with the whole story in its report, and a schedule whose last turn is the act alone."""
     if verdict.schedule is None or not hasattr(verdict.report, "told_with"):
         return verdict
@@ -61,12 +61,15 @@ def with_words(program: Program, verdict: Verdict) -> Verdict:
     finally:
         space.close()
     names = [cpu.name for cpu in program.cpus]
-    report = told(done, names, replay_line(program.name, done.schedule))
+    report = told(done, names, replay_line(what, program.name, done.schedule))
     return replace(verdict, report=report, schedule=done.schedule)
 
 
-def replay_line(name: str, schedule: Schedule) -> str:
-    """The shell line that runs the schedule again."""
+def replay_line(what: object, name: str, schedule: Schedule) -> str:
+    """The line that runs the schedule again; `what` was explored, and may know a line of its own."""
+    own = getattr(what, "replay_line", None)
+    if own is not None:
+        return str(own(schedule))
     return f"ptwalk replay {shlex.quote(name)} {shlex.quote(str(schedule))}"
 
 
@@ -79,5 +82,5 @@ def replay(what: object, schedule: Schedule | str | Sequence[int], **kernel: Any
     program = program_of(what, **kernel)
     done = replay_on(program, schedule)
     names = [cpu.name for cpu in program.cpus]
-    report = told(done, names, replay_line(program.name, done.schedule))
+    report = told(done, names, replay_line(what, program.name, done.schedule))
     return replace(done, report=report)

@@ -6,10 +6,11 @@ such, and not as a race.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import shlex
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ptwalk.scenarios.ground import anonymous
 from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.scenario import Never
 from ptwalk.scenarios.stage import Stage
-from ptwalk.trace.report import Report
+from ptwalk.trace.schedule import Schedule
 from ptwalk.trace.verdict import Finding, Verdict
 from ptwalk.trials.explore import explore
 
@@ -104,36 +105,8 @@ def check_walker(
                 raise NotAWalker(f"kernel {release} on {arch} has no {name!r}: try a newer release")
             continue
         verdict = explore(scenario, engine, limit=limit)
-        if isinstance(verdict.report, Report):
-            line = replay_line(walker, name, verdict.schedule, release, arch, own, axes)
-            verdict = replace(verdict, report=verdict.report.replayed_by(line))
         row[name] = replace(verdict, assumptions=(*verdict.assumptions, *remarks))
     return row[against] if isinstance(against, str) and against != "all" else row
-
-
-def replay_line(
-    walker: Any, changer: str, schedule: object, release: str, arch: str, own: bool, axes: dict[str, Any]
-) -> str:
-    """The shell line that replays a schedule with a walker out of a file."""
-    inner = getattr(walker, "func", walker)
-    code = getattr(inner, "__code__", None)
-    file = code.co_filename if code is not None else "my_walker.py"
-    name = getattr(inner, "__name__", "walker")
-    words = [
-        "ptwalk",
-        "replay",
-        f"{Path(file).name}:{name}",
-        str(schedule),
-        "--against",
-        changer,
-        "--release",
-        release,
-    ]
-    words += ["--arch", arch] if arch != "x86-64" else []
-    words += ["--own"] if own else []
-    for axis, value in axes.items():
-        words += ["--axis", f"{axis}={value}"]
-    return shlex.join(words)
 
 
 def own_scenario(
@@ -142,15 +115,46 @@ def own_scenario(
     """The scenario in which somebody's walker meets one changer; `explore` and `replay` take it."""
     name = f"{changer}-vs-{getattr(walker, '__name__', 'walker')}"
     (checked,) = _changers(changer)
-    return pair(name, walker, CHANGERS[checked], own=own, release=release, arch=arch, axes=axes)
+    made = pair(name, walker, CHANGERS[checked], own=own, release=release, arch=arch, axes=axes)
+    return OwnScenario(**{one.name: getattr(made, one.name) for one in fields(made)}, walker=walker, own=own)
+
+
+@dataclass(frozen=True)
+class OwnScenario(Scenario):
+    """A race of somebody's own walker: it knows how to be replayed, as no list of scenarios has its name."""
+
+    walker: Walk | None = None
+    own: bool = False
+
+    def replay_line(self, schedule: Schedule) -> str:
+        """The line to paste: for a shell if the walker is a function of a file, else for Python."""
+        changer, name = self.name.partition("-vs-")[0], getattr(self.walker, "__name__", "walker")
+        code = getattr(self.walker, "__code__", None)
+        file = Path(code.co_filename) if code is not None else Path()
+        if file.suffix == ".py" and file.is_file() and getattr(self.walker, "__qualname__", "") == name:
+            shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+            words = [f"{shown}:{name}", str(schedule), "--against", changer, "--release", self.release]
+            words += ["--arch", self.arch] if self.arch != "x86-64" else []
+            words += ["--own"] if self.own else []
+            words += [word for axis, value in self.axes.items() for word in ("--axis", f"{axis}={value}")]
+            return shlex.join(["ptwalk", "replay", *words])
+        said = [name, f'"{changer}"', f'"{self.release}"']
+        said += [f'arch="{self.arch}"'] if self.arch != "x86-64" else []
+        said += ["own=True"] if self.own else []
+        said += [f"{axis}={value!r}" for axis, value in self.axes.items()]
+        return f'ptwalk.replay(ptwalk.trials.own_scenario({", ".join(said)}), "{schedule}")'
 
 
 def _changers(against: str | Iterable[str]) -> list[str]:
+    if not isinstance(against, Iterable):
+        raise NotAWalker(f"against= takes a changer's name, several, or 'all'; this is {against!r}")
     names = list(CHANGERS) if against == "all" else [against] if isinstance(against, str) else list(against)
     for name in names:
         if name not in CHANGERS:
+            near = difflib.get_close_matches(str(name), ["all", *CHANGERS], n=3)
+            hint = f"did you mean {' or '.join(near)}? There" if near else "there"
             raise NotAWalker(
-                f"nobody called {name!r} changes page tables here; there are all, {', '.join(CHANGERS)}"
+                f"nobody called {name!r} changes page tables here; {hint} are all, {', '.join(CHANGERS)}"
             )
     return names
 

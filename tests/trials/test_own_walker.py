@@ -263,3 +263,43 @@ def test_unknown_changers_and_kernels_are_told():
         ptwalk.check_walker(locked, against="gremlin")
     with pytest.raises(NotAWalker, match="newer release"):
         ptwalk.check_walker(locked, against="reclaim", release="5.15.0")
+
+
+@pytest.mark.parametrize("kernel", [{}, {"arch": "arm64"}, {"own": True, "preemptible": True}])
+def test_the_replay_line_of_a_nested_function_is_python(kernel):
+    """A walker that is no function of a file's top level is replayed from Python; the line is whole."""
+
+    async def nested(mm, addr):
+        await unlocked(mm, addr)
+
+    verdict = ptwalk.check_walker(nested, against="munmap", release="6.1", **kernel)
+    line = verdict.report.replay
+    assert line.startswith("ptwalk.replay(ptwalk.trials.own_scenario(nested, ")
+    assert eval(line, {"ptwalk": ptwalk, "nested": nested}).report.title == verdict.report.title
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [{"release": "6.1", "arch": "arm64"}, {"release": "6.6", "flush": "broadcast"}, {"table_free": "rcu"}],
+)
+def test_a_replay_line_says_the_whole_kernel(kernel):
+    """Release, architecture and axes are in the name, in the way that names are read."""
+    verdict = ptwalk.explore("munmap-vs-damon-v34", **kernel)
+    name = verdict.report.replay.split()[2]
+    assert ptwalk.replay(name, verdict.schedule).report.title == verdict.report.title
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ptwalk.check_walker(locked, against="mummap"), "did you mean munmap?"),
+        (lambda: ptwalk.check_walker(locked, against=None), "takes a changer's name"),
+        (lambda: ptwalk.explore("munmap-vs-damon-v34", release="5.15"), "did you mean 5.15.0?"),
+        (lambda: ptwalk.explore("munmap-vs-damon-v34", preemptable=True), "did you mean preemptible?"),
+    ],
+)
+def test_near_names_are_offered(call, words):
+    """A wrong name gets the nearest right one."""
+    with pytest.raises(ptwalk.PtwalkError) as told:
+        call()
+    assert words in str(told.value)
