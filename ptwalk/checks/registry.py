@@ -129,17 +129,6 @@ NOTEBOOKS = (
         ),
     ),
     Notebook(
-        "11",
-        "11_capstone",
-        "A patch of your own",
-        40,
-        (
-            "ptwalk.checks.capstone.own",
-            "ptwalk.checks.capstone.review",
-            "ptwalk.checks.capstone.specification",
-        ),
-    ),
-    Notebook(
         "10",
         "10_matrix",
         "The matrix: then and now",
@@ -148,6 +137,17 @@ NOTEBOOKS = (
             "ptwalk.checks.matrix.twelve",
             "ptwalk.checks.matrix.map_lock",
             "ptwalk.checks.matrix.port",
+        ),
+    ),
+    Notebook(
+        "11",
+        "11_capstone",
+        "A patch of your own",
+        40,
+        (
+            "ptwalk.checks.capstone.own",
+            "ptwalk.checks.capstone.review",
+            "ptwalk.checks.capstone.specification",
         ),
     ),
 )
