@@ -18,6 +18,7 @@ from ptwalk.trace.verdict import Verdict
 from ptwalk.trials import explore
 from ptwalk.walk.broken import mkold_with_ptl_only, peek_pte
 
+WORD_OF = {"lifetime": "use-after-free", "wild": "use-after-free", "detached": "lost update"}
 WORDS = ("safe", "use-after-free", "lost update", "impossible")
 KERNELS = ("5.15.0", "5.15.0,arm64", "6.1", "6.6", "6.14", "7.1")
 REMOVERS = ("munmap", "collapse-anon", "retract", "reclaim")
@@ -109,7 +110,7 @@ def word(cell: Cell) -> str:
         return "impossible"
     if found.outcome == "safe":
         return "safe"
-    return "use-after-free" if race.oracle(found) in ("lifetime", "wild") else "lost update"
+    return WORD_OF[race.oracle(found)]
 
 
 def check(answer: object, seed: int) -> str:
