@@ -51,8 +51,11 @@ MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Libe
 
 
 def variables(theme: dict[str, str]) -> str:
-    """The theme's colours as CSS custom properties, ground taken from JupyterLab where there is one."""
-    ground = {**theme, "bg": f"var(--jp-layout-color1, {theme['bg']})"}
+    """The theme's colours as CSS custom properties, ground taken from JupyterLab where there is one.
+
+    `ground` is our own, for where the text would not be readable on that.
+    """
+    ground = {**theme, "bg": f"var(--jp-layout-color1, {theme['bg']})", "ground": theme["bg"]}
     return "".join(f"--pt-{name}:{colour};" for name, colour in ground.items())
 
 

@@ -92,24 +92,34 @@ def go(page: Page, step: int) -> None:
 
 
 @cache
-def axe_source() -> str:
-    """The text of axe-core, fetched once into a cache outside the project; skips where npm cannot get it."""
-    home = Path(tempfile.gettempdir()) / "ptwalk-test-cache"
-    target = home / "node_modules" / "axe-core" / "axe.min.js"
-    if not target.exists():
+def npm_package(package: str) -> Path:
+    """The folder of a package of npm ("eslint@9.39.5"), fetched once into a cache outside the project.
+
+    Skips, with the reason, where npm cannot get it.
+    """
+    name = package[: package.rindex("@")]
+    home = Path(tempfile.gettempdir()) / "ptwalk-test-cache" / package.replace("/", "-")
+    target = home / "node_modules" / name
+    if not (target / "package.json").exists():
         home.mkdir(parents=True, exist_ok=True)
         try:
             done = subprocess.run(
-                ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(home), AXE],
-                capture_output=True, text=True, check=False, timeout=180,
+                ["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(home), package],
+                capture_output=True, text=True, check=False, timeout=300,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             pytest.skip(
-                f"axe-core cannot be fetched here ({type(error).__name__}); it needs npm and a registry"
+                f"{package} cannot be fetched here ({type(error).__name__}); it needs npm and a registry"
             )
-        if done.returncode or not target.exists():
-            pytest.skip("axe-core cannot be fetched here: npm install did not succeed")
-    return target.read_text(encoding="utf-8")
+        if done.returncode or not (target / "package.json").exists():
+            pytest.skip(f"{package} cannot be fetched here: npm install did not succeed")
+    return target
+
+
+@cache
+def axe_source() -> str:
+    """The text of axe-core."""
+    return (npm_package(AXE) / "axe.min.js").read_text(encoding="utf-8")
 
 
 def violations(page: Page) -> list[str]:

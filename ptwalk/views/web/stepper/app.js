@@ -15,12 +15,11 @@ import { timelineView } from "./timeline.js";
 import { verdictView } from "./verdict.js";
 import { headView, sayView, noteView } from "./head.js";
 import { sheetView, runTable } from "./sheets.js";
-import { listenKeys } from "./keys.js";
 import { Speech } from "./speech.js";
 import { recordedAt } from "./compare.js";
 import { challengeText } from "./modes.js";
 import { Player } from "./player.js";
-import { dragFrom, presented } from "./screen.js";
+import { listen, zonesIn } from "./zones.js";
 
 let instances = 0;
 
@@ -89,94 +88,11 @@ export class Stepper {
     patch(this.root, [h("p", { class: "broken", role: "alert", key: "broken" }, text)]);
   }
 
-  /** The zones of the widget; each is patched on its own. */
   build() {
     if (this.zones) return;
-    const zone = (tag, attrs) => h(tag, { key: attrs.class, ...attrs });
-    patch(this.root, [
-      h(
-        "section",
-        { class: "w", key: "w", "aria-label": this.words.ui("stepper", { title: this.run.head.title }) },
-        h(
-          "div",
-          { class: "in" },
-          zone("header", { class: "head" }),
-          zone("p", { class: "say" }),
-          zone("div", { class: "note" }),
-          zone("div", { class: "tabs", role: "group", "aria-label": this.words.ui("tables") }),
-          zone("div", { class: "lanes" }),
-          zone("div", { class: "tl", role: "group", "aria-label": this.words.ui("timeline") }),
-          zone("div", { class: "vw" }),
-          zone("div", { class: "spoken sr", "aria-live": "polite" }),
-          zone("div", { class: "printed" }),
-          zone("dialog", { class: "sheets", "aria-label": this.words.ui("help") }),
-        ),
-      ),
-    ]);
-    const find = (name) => this.root.querySelector(`.${name}`);
-    this.zones = {
-      head: find("head"),
-      say: find("say"),
-      note: find("note"),
-      tabs: find("tabs"),
-      lanes: find("lanes"),
-      tl: find("tl"),
-      vw: find("vw"),
-      printed: find("printed"),
-      sheets: find("sheets"),
-    };
-    this.speech = new Speech(find("spoken"));
-    this.listen();
-  }
-
-  listen() {
-    const { root } = this;
-    const on = (target, name, hear) => {
-      target.addEventListener(name, hear);
-      this.closers.push(() => target.removeEventListener(name, hear));
-    };
-    this.closers.push(
-      listenKeys(
-        root,
-        () => this.run.cpus.length,
-        (action) => this.player.act(action),
-        () => Boolean(this.sheet),
-      ),
-    );
-    on(root, "click", (event) => {
-      const node = event.target.closest("[data-act]");
-      if (node && root.contains(node) && !node.disabled) return this.player.act(node.dataset.act);
-      const step = event.target.closest("[data-step]");
-      if (step) this.player.go(Number(step.dataset.step));
-      return undefined;
-    });
-    on(root, "input", (event) => {
-      if (event.target.type === "range") this.player.go(Number(event.target.value), true);
-    });
-    on(root, "change", (event) => {
-      if (event.target.dataset.field === "speed") this.player.setSpeed(Number(event.target.value));
-    });
-    on(root, "pointerover", (event) => this.highlight(event.target.closest && event.target.closest("[data-f]")));
-    on(root, "pointerdown", (event) => dragFrom(this, event));
-    on(this.zones.sheets, "cancel", (event) => {
-      event.preventDefault();
-      this.player.act("close");
-    });
-    on(root.ownerDocument, "fullscreenchange", () => presented(this));
-    if (typeof ResizeObserver !== "undefined") {
-      let last = 0;
-      const observer = new ResizeObserver(() => {
-        const width = Math.round(root.clientWidth);
-        if (width && width !== last && this.run) {
-          last = width;
-          this.draw();
-        }
-      });
-      observer.observe(root);
-      this.closers.push(() => observer.disconnect());
-    }
-    const print = () => this.drawTable();
-    on(root.ownerDocument.defaultView, "beforeprint", print);
+    this.zones = zonesIn(this.root, this.words, this.run.head.title);
+    this.speech = new Speech(this.zones.spoken);
+    this.closers = listen(this);
   }
 
   /** Everything a view needs of this moment. */
@@ -219,7 +135,7 @@ export class Stepper {
   /** Draw the current step. A redraw keeps the focus on the same control, or moves it to the handle. */
   draw(quiet) {
     const { zones } = this;
-    const active = this.root.ownerDocument.activeElement;
+    const active = /** @type {HTMLElement} */ (this.root.ownerDocument.activeElement);
     const focused = active && this.root.contains(active) ? active.dataset.k : null;
     const ctx = this.context();
     this.root.classList.toggle("still", Boolean(quiet));
@@ -243,7 +159,9 @@ export class Stepper {
 
   keepFocus(key) {
     if (!key) return;
+    /** @type {HTMLButtonElement} */
     const node = this.root.querySelector(`[data-k="${CSS.escape(key)}"]`);
+    /** @type {HTMLElement} */
     const target = node && !node.disabled ? node : this.root.querySelector('[data-k="handle"]');
     if (target && target !== this.root.ownerDocument.activeElement) target.focus({ preventScroll: true });
   }

@@ -23,7 +23,7 @@ function under(x1, y1, x2, y2, low, line, head) {
   ];
 }
 
-/** Draw the arrows of a state. @param {Element} stage the box that holds the columns @param {any} ctx */
+/** Draw the arrows of a state. @param {HTMLElement} stage the box that holds the columns @param {any} ctx */
 export function drawArrows(stage, ctx) {
   const svg = stage.querySelector("svg.ar");
   if (ctx.width < 560) return patch(svg, []);
@@ -73,7 +73,7 @@ export function drawArrows(stage, ctx) {
   });
   const parts = [];
   const believed = new Set(beliefs.map((b) => b.from));
-  for (const [slot] of [...stage.querySelectorAll("[data-slot]")].map((n) => [n.dataset.slot])) {
+  for (const [slot] of [...stage.querySelectorAll("[data-slot]")].map((n) => [n.getAttribute("data-slot")])) {
     const entry = ctx.state.get(`e${slot}`);
     const a = row(slot);
     if (
@@ -102,7 +102,9 @@ export function drawArrows(stage, ctx) {
     const kind = `${hueClass(ctx.run, belief.cpu)}${belief.no ? " no" : ""}${belief.hit ? " hit" : ""}`;
     const low = lowest(a, b);
     if (low) {
-      parts.push(under(a.r + 2, a.m + 3 + lift, b.l - 1, b.t + 20 + lift, low + 15 + lift, `be ${kind}`, `beh ${kind}`));
+      parts.push(
+        under(a.r + 2, a.m + 3 + lift, b.l - 1, b.t + 20 + lift, low + 15 + lift, `be ${kind}`, `beh ${kind}`),
+      );
       return;
     }
     parts.push(

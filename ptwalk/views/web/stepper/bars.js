@@ -74,11 +74,7 @@ export function lifeBars(ctx, g, row, lit) {
       strips.add(name, a, y, Math.max(b - a - 2, 1), 16);
       return null;
     }
-    const bar = h(
-      "g",
-      { class: name },
-      h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16, style: fill }),
-    );
+    const bar = h("g", { class: name }, h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16, style: fill }));
     const tone = inverted ? (lit ? "inv" : "m") : past(ctx, span) ? "" : "m";
     const words =
       text && (inverted ? true : lit)
@@ -110,11 +106,7 @@ export function beliefBars(ctx, g, row, lit) {
       strips.add(name, a, y, Math.max(b - a - 2, 1), 16);
       return null;
     }
-    const bar = h(
-      "g",
-      { class: name },
-      h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }),
-    );
+    const bar = h("g", { class: name }, h("rect", { x: a, y, width: Math.max(b - a - 2, 1), height: 16 }));
     return { bar, words: lit ? label(a + 7, y + 12, text, past(ctx, span) ? (span.good ? "" : "false") : "m") : null };
   });
   return [...strips.nodes(), ...bars];

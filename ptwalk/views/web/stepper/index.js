@@ -5,6 +5,7 @@ import { KernelSession, TreeSession } from "./session.js";
 
 /** Mount on a model: traits `timeline`, `catalogue`, `live`, `tree`, `step`, `options`. */
 export function mountModel(model, el) {
+  /** @type {any} the stepper hangs on its element, for tests and for those who look */
   const root = el.ownerDocument.createElement("div");
   el.appendChild(root);
   const tree = model.get("tree");
@@ -37,6 +38,7 @@ export function mountPage(document) {
     return node ? node.textContent : null;
   };
   const tree = data("ptwalk-tree");
+  /** @type {any} */
   const root = document.getElementById("ptwalk-stepper");
   const settings = JSON.parse(data("ptwalk-settings") || "{}");
   root.stepper = new Stepper(root, {

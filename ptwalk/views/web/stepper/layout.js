@@ -70,6 +70,15 @@ function owners(run) {
   return found;
 }
 
+/** One address space below the other, what they share between them; what is in none yet comes last. */
+function inRows(boxes, whose) {
+  const place = (box) => {
+    const list = whose.get(box.id) || [];
+    return list.length ? list.reduce((sum, root) => sum + root, 0) / list.length : Infinity;
+  };
+  boxes.sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b)));
+}
+
 /** The rows of a table: what changes and what a CPU goes through first, then its neighbours. */
 function rowsOf(map, pathIndex) {
   const known = map ? new Map(map) : new Map();
@@ -95,11 +104,13 @@ export function layoutOf(run) {
     column.boxes.push(box);
     if (changed.has(id)) column.changes = true;
   }
+  const whose = owners(run);
+  if (run.head.roots.length > 1) for (const column of [...columns, pages]) inRows(column.boxes, whose);
   const layout = {
     columns: [...columns, pages].filter((c) => c.boxes.length),
     marks: marksOf(run, boxes),
     boxes,
-    owners: owners(run),
+    owners: whose,
   };
   layoutCache.set(run, { version: run.version, layout });
   return layout;
@@ -117,6 +128,7 @@ function marksOf(run, boxes) {
   };
   for (const [key, value] of run.marks[0]) read(key, value);
   for (const step of run.steps) for (const [key, value] of Object.entries(step.set || {})) read(key, value);
+  /** @type {Object<string, string[]>} */
   const marks = {};
   for (const [level, set] of Object.entries(seen)) {
     marks[level] = [...order.filter((m) => set.has(m)), ...[...set].filter((m) => m && !order.includes(m))];

@@ -1,14 +1,15 @@
 // Playing: what each wish of the learner does to the run and to the place in it.
 
 import { parseSchedule, scheduleLine } from "./run.js";
-import { questionFor, scoreText, switchesIn } from "./modes.js";
+import { Asker } from "./asking.js";
+import { questionFor, scoreText } from "./modes.js";
 import { present } from "./screen.js";
-import { countsText } from "./verdict.js";
 
 export class Player {
   /** @param {any} app the stepper */
   constructor(app) {
     this.app = app;
+    this.asker = new Asker(app, this);
     this.timer = null;
     this.question = null;
     this.score = { right: 0, asked: 0 };
@@ -29,12 +30,12 @@ export class Player {
       undo: () => this.undo(),
       "switch-back": () => this.toSwitch(-1),
       "switch-forward": () => this.toSwitch(1),
-      find: () => this.search("find"),
-      prove: () => this.search("prove"),
-      "find-next": () => this.search("next", { failing: true, way: 1 }),
-      "find-prev": () => this.search("next", { failing: true, way: -1 }),
-      "safe-next": () => this.search("next", { failing: false, way: 1 }),
-      "safe-prev": () => this.search("next", { failing: false, way: -1 }),
+      find: () => this.asker.search("find"),
+      prove: () => this.asker.search("prove"),
+      "find-next": () => this.asker.search("next", { failing: true, way: 1 }),
+      "find-prev": () => this.asker.search("next", { failing: true, way: -1 }),
+      "safe-next": () => this.asker.search("next", { failing: false, way: 1 }),
+      "safe-prev": () => this.asker.search("next", { failing: false, way: -1 }),
       copy: () => this.copy(),
       sheet: () => this.open({ name: value }),
       map: () => this.open({ name: "map", frame: Number(value) }),
@@ -46,8 +47,8 @@ export class Player {
       lane: () => this.lane(Number(value)),
       present: () => present(this.app),
       answer: () => this.answer(value),
-      claim: () => this.claim(),
-      "give-up": () => this.search("find", {}, true),
+      claim: () => this.asker.claim(),
+      "give-up": () => this.asker.search("find", {}, true),
     };
     if (acts[name]) acts[name]();
   }
@@ -138,7 +139,7 @@ export class Player {
       if (!app.options.challenge) return this.forward();
       return this.go(app.n + 1);
     }
-    return this.branch({ ask: "step", choices: app.run.choices(app.n), cpu });
+    return this.asker.branch({ ask: "step", choices: app.run.choices(app.n), cpu });
   }
 
   runOn(cpu) {
@@ -148,58 +149,7 @@ export class Player {
       while (n < app.run.length && app.run.steps[n].cpu === cpu) n++;
       return n > app.n ? this.go(n) : this.say("no_session_step");
     }
-    return this.branch({ ask: "run", choices: app.run.choices(app.n), cpu });
-  }
-
-  /** Ask for another run that begins like this one, and go to its end. */
-  async branch(question, more) {
-    const { app } = this;
-    this.stop();
-    if (!app.session) return this.say("no_session_step");
-    if (app.busy) return undefined;
-    app.busy = true;
-    const slow = setTimeout(() => this.say("asking"), 400);
-    try {
-      const have = { sources: app.run.sources.length, locks: app.run.locks.length };
-      const answer = await app.session.ask({ ...question, have });
-      clearTimeout(slow);
-      app.busy = false;
-      this.take(answer, question, more);
-    } catch (error) {
-      clearTimeout(slow);
-      app.busy = false;
-      if (!app.run) return undefined;
-      if (error.message === "dead") this.say("dead_kernel");
-      else this.say("error", { text: error.message });
-    }
-    return undefined;
-  }
-
-  take(answer, question, more) {
-    const { app } = this;
-    app.message = answer.message || "";
-    if (answer.none) return this.say(question.ask === "next" ? "no_neighbour" : "off_tree");
-    if (answer.verdict !== undefined) app.run.verdict = answer.verdict;
-    if (answer.update) {
-      this.undoList.push({ saved: app.run.save(), n: app.n });
-      if (this.undoList.length > 200) this.undoList.shift();
-      const before = app.n;
-      app.run.update({
-        ...answer.update,
-        verdict:
-          answer.update.verdict === undefined || answer.update.verdict === null
-            ? app.run.verdict
-            : answer.update.verdict,
-      });
-      app.n =
-        question.ask === "find" || question.ask === "next" || question.ask === "go"
-          ? app.run.length
-          : Math.min(app.run.length, Math.max(before + 1, app.run.length));
-    }
-    if (more) more(answer);
-    if (app.options.challenge) this.judge();
-    app.draw();
-    return undefined;
+    return this.asker.branch({ ask: "run", choices: app.run.choices(app.n), cpu });
   }
 
   get undoList() {
@@ -214,19 +164,6 @@ export class Player {
     app.message = "";
     app.n = last.n;
     return app.draw();
-  }
-
-  /** Ask for a failing schedule, a proof, or the neighbouring execution. */
-  search(ask, more, reveal) {
-    const { app } = this;
-    if (reveal) app.options.challenge = false;
-    if (!app.session || app.session.tree) {
-      const { report, verdict } = app.run;
-      if (ask === "find" && report) return this.go(report.step);
-      if (ask === "prove" && verdict) return this.say(verdict.outcome === "safe" ? "safe" : "can_fail");
-      return this.say("no_session_search");
-    }
-    return this.branch({ ask, choices: app.run.choices(), ...more });
   }
 
   copy() {
@@ -248,7 +185,7 @@ export class Player {
     app.sheet = null;
     const here = app.run.choices();
     if (choices.length <= here.length && choices.every((cpu, i) => cpu === here[i])) return this.go(choices.length);
-    return this.branch({ ask: "go", choices, line: field.value });
+    return this.asker.branch({ ask: "go", choices, line: field.value });
   }
 
   open(sheet) {
@@ -283,39 +220,5 @@ export class Player {
     if (at < 0) lanes.push(cpu);
     else lanes.splice(at, 1);
     this.app.draw();
-  }
-
-  /** After a win: is there a shorter way? */
-  judge() {
-    const { app } = this;
-    const { report } = app.run;
-    if (!report || report.step !== app.run.length || !app.session || app.session.tree) return;
-    app.session
-      .ask({ ask: "shortest", choices: app.run.choices() })
-      .then((answer) => {
-        this.challenge.shorter = answer.shortest || null;
-        app.draw();
-      })
-      .catch(() => {});
-  }
-
-  /** "It cannot be broken": asks for the proof. */
-  claim() {
-    const { app } = this;
-    if (!app.session || app.session.tree) {
-      this.challenge.said = app.words.ui("no_session_search");
-      return app.draw();
-    }
-    return this.branch({ ask: "prove", choices: app.run.choices() }, (answer) => {
-      const { verdict } = answer;
-      app.message = "";
-      if (verdict && verdict.outcome === "safe")
-        this.challenge.said = app.words.ui("challenge_claim_right", {
-          counts: countsText({ words: app.words }, verdict),
-        });
-      else if (verdict && verdict.outcome === "bug")
-        this.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps, switches: switchesIn([]) });
-      else this.challenge.said = app.words.ui("incomplete");
-    });
   }
 }

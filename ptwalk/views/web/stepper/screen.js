@@ -27,7 +27,7 @@ export function presented(app, forced) {
   app.draw();
 }
 
-/** Drag along the timeline: the steps follow the pointer. @param {any} app @param {PointerEvent} event */
+/** Drag along the timeline: the steps follow the pointer. @param {any} app @param {any} event a pointer event */
 export function dragFrom(app, event) {
   const svg = event.target.closest && event.target.closest(".tl svg");
   if (!svg || event.button !== 0) return;

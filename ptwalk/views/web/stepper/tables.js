@@ -90,9 +90,14 @@ function boxView(ctx, box) {
 
 function lastLine(ctx, box, frame, note, owned) {
   if (box.page) {
-    const text =
-      frame.state === "freed" || (note && note !== ctx.words.word("mapped")) ? note : pageText(ctx, frame);
-    return h("div", { class: "row more" }, h("span", null, text), owned ? h("span", { class: "tg" }, owned) : null);
+    const text = frame.state === "freed" || (note && note !== ctx.words.word("mapped")) ? note : pageText(ctx, frame);
+    const shared = (ctx.layout.owners.get(box.id) || []).length > 1 && owned;
+    return h(
+      "div",
+      { class: "row more" },
+      h("span", null, shared || text),
+      owned && !shared ? h("span", { class: "tg" }, owned) : null,
+    );
   }
   const level = ctx.run.head.levels.find((l) => l.name === box.level);
   const total = 1 << ((level && level.bits) || 9);

@@ -1,0 +1,109 @@
+// Asking: what needs somebody who can run or search, a kernel or a saved tree of choices, and what is done with the answer.
+
+import { countsText } from "./verdict.js";
+
+export class Asker {
+  /** @param {any} app the stepper @param {any} player */
+  constructor(app, player) {
+    this.app = app;
+    this.player = player;
+  }
+
+  /** Ask for another run that begins like this one, and go to its end. */
+  async branch(question, more) {
+    const { app } = this;
+    this.player.stop();
+    if (!app.session) return this.player.say("no_session_step");
+    if (app.busy) return undefined;
+    app.busy = true;
+    const slow = setTimeout(() => this.player.say("asking"), 400);
+    try {
+      const have = { sources: app.run.sources.length, locks: app.run.locks.length };
+      const answer = await app.session.ask({ ...question, have });
+      clearTimeout(slow);
+      app.busy = false;
+      this.take(answer, question, more);
+    } catch (error) {
+      clearTimeout(slow);
+      app.busy = false;
+      if (!app.run) return undefined;
+      if (error.message === "dead") this.player.say("dead_kernel");
+      else this.player.say("error", { text: error.message });
+    }
+    return undefined;
+  }
+
+  take(answer, question, more) {
+    const { app } = this;
+    app.message = answer.message || "";
+    if (answer.none) return this.player.say(question.ask === "next" ? "no_neighbour" : "off_tree");
+    if (answer.verdict !== undefined) app.run.verdict = answer.verdict;
+    if (answer.update) {
+      app.undoList.push({ saved: app.run.save(), n: app.n });
+      if (app.undoList.length > 200) app.undoList.shift();
+      const before = app.n;
+      app.run.update({
+        ...answer.update,
+        verdict:
+          answer.update.verdict === undefined || answer.update.verdict === null
+            ? app.run.verdict
+            : answer.update.verdict,
+      });
+      app.n =
+        question.ask === "find" || question.ask === "next" || question.ask === "go"
+          ? app.run.length
+          : Math.min(app.run.length, Math.max(before + 1, app.run.length));
+    }
+    if (more) more(answer);
+    if (app.options.challenge) this.judge();
+    app.draw();
+    return undefined;
+  }
+
+  /** Ask for a failing schedule, a proof, or the neighbouring execution. */
+  search(ask, more, reveal) {
+    const { app } = this;
+    if (reveal) app.options.challenge = false;
+    if (!app.session || app.session.tree) {
+      const { report, verdict } = app.run;
+      if (ask === "find" && report) return this.player.go(report.step);
+      if (ask === "prove" && verdict) return this.player.say(verdict.outcome === "safe" ? "safe" : "can_fail");
+      return this.player.say("no_session_search");
+    }
+    return this.branch({ ask, choices: app.run.choices(), ...more });
+  }
+
+  /** After a win: is there a shorter way? */
+  judge() {
+    const { app } = this;
+    const { report } = app.run;
+    if (!report || report.step !== app.run.length || !app.session || app.session.tree) return;
+    app.session
+      .ask({ ask: "shortest", choices: app.run.choices() })
+      .then((answer) => {
+        this.player.challenge.shorter = answer.shortest || null;
+        app.draw();
+      })
+      .catch(() => {});
+  }
+
+  /** "It cannot be broken": asks for the proof. */
+  claim() {
+    const { app } = this;
+    if (!app.session || app.session.tree) {
+      this.player.challenge.said = app.words.ui("no_session_search");
+      return app.draw();
+    }
+    return this.branch({ ask: "prove", choices: app.run.choices() }, (answer) => {
+      const { verdict } = answer;
+      app.message = "";
+      if (verdict && verdict.outcome === "safe")
+        this.player.challenge.said = app.words.ui("challenge_claim_right", {
+          counts: countsText({ words: app.words }, verdict),
+        });
+      else if (verdict && verdict.outcome === "bug")
+        this.player.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps });
+      else this.player.challenge.said = app.words.ui("incomplete");
+    });
+  }
+}
