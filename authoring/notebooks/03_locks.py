@@ -279,7 +279,10 @@ No race was needed for this. It is wrong even when nobody else is there.
 | `rcu_read_lock` | finish a grace period | the same; and an IPI flush does not wait for you |
 
 The lines with 6.6 are about changes that came later; notebook 10 is about them.
+"""
 
+# %% [markdown] boxes
+"""
 ## In the real kernel
 
 - Lock order: the comment at the top of `mm/rmap.c`, 5.15; `Documentation/mm/process_addrs.rst`, 6.13 and
