@@ -115,10 +115,12 @@ To take that lock you must trust the table.
 """
 
 # %% watch
-red = next(changer for changer, verdict in row.items() if verdict.outcome == "bug")
-ptwalk.stepper(f"{red}-vs-ignoring-vmas", release="5.15.0", step=-1)
+from ptwalk.trials.own_walker import own_scenario
 
-# %% mended [shut]
+red = next(changer for changer, verdict in row.items() if verdict.outcome == "bug")
+ptwalk.stepper(own_scenario(mine, red, "5.15.0"), step=-1)
+
+# %% mended
 from ptwalk.kernel import find_vma
 
 
@@ -134,7 +136,7 @@ async def mended(mm, addr):
             await pte_unmap_unlock(mm, ptl)
 
 
-# %% mended-row
+# %% mended-row [shut]
 for release in ("5.15.0", "7.1"):
     row = ptwalk.check_walker(mended, against="all", release=release)
     runs = sum(verdict.executions for verdict in row.values())

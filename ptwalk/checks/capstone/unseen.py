@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 
 async def collect_then_clear(mm: Mm, addr: int) -> None:
-    """mm: age pages in two passes, so that the page-table lock is held for less time.
+    """mm: age pages in two passes, to hold the page-table lock for less time.
 
-    The first pass only gathers; the second takes the lock again and clears what has not changed. mmap_lock is held
-    for reading throughout, and the VMA is checked, so the tables cannot go away.
+    The first pass only gathers; the second takes the lock again and clears what
+    has not changed. mmap_lock is held for reading throughout, and the VMA is
+    checked, so the tables cannot go away.
     """
     async with mm.mmap_lock.read():
         vma = await find_vma(mm, addr)
@@ -60,10 +61,11 @@ def tree_of(mm: Mm, addr: int) -> RmapTree:
 
 
 async def page_finder(mm: Mm, addr: int) -> None:
-    """mm: clear the accessed bit of a file's page in every mapping, without any mmap_lock.
+    """mm: clear the accessed bit of a file's page in every mapping.
 
-    The file's i_mmap lock is enough: each VMA is found through the file, and nothing is installed. Where there is no
-    table there is nothing to clear.
+    No mmap_lock: the file's i_mmap lock is enough. Each VMA is found through the
+    file, and nothing is installed. Where there is no table there is nothing to
+    clear.
     """
     tree = tree_of(mm, addr)
     async with tree.rwsem.read():
@@ -81,8 +83,9 @@ async def page_finder(mm: Mm, addr: int) -> None:
 async def skip_the_empty(records: Records, mm: Mm, addr: int) -> None:
     """mm: remember which 2 MiB are empty, so that the next scan skips them.
 
-    A fault sets the record under the page-table lock. Here the table is looked at without the lock first, and again
-    under it: no page can come in unseen. The VMA's lock keeps the mapping, RCU keeps the table's memory.
+    A fault sets the record under the page-table lock. Here the table is looked
+    at without the lock first, and again under it: no page can come in unseen.
+    The VMA's lock keeps the mapping, RCU keeps the table's memory.
     """
     vma = await lock_vma_under_rcu(mm, addr)
     if vma is None:
@@ -90,7 +93,8 @@ async def skip_the_empty(records: Records, mm: Mm, addr: int) -> None:
     pmd = await mm_find_pmd(mm, addr)
     await rcu_read_lock(mm.machine)
     if pmd is not None and is_table(entry := await pmd.read()):
-        pte, ptl = offset_lockless(pmd, entry, addr), pte_lockptr(mm, pmd, entry)
+        pte = offset_lockless(pmd, entry, addr)
+        ptl = pte_lockptr(mm, pmd, entry)
         if none(await pte.read()):
             await spin_lock(ptl)
             if none(await pte.read()):  # under the lock now
