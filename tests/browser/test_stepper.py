@@ -326,3 +326,65 @@ def test_two_address_spaces_share_a_table(browser: Browser) -> None:
     go(page, 1)
     assert page.locator(".ar .tr").count() == 2
     assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_presenter_mode_fills_the_screen(browser: Browser) -> None:
+    """Key `m`: the whole screen, type scaled up, keys still step; again, and all is as before."""
+    page = open_stepper(browser, width=1920, height=1080)
+    page.focus('[data-k="handle"]')
+    before = page.evaluate("document.querySelector('.say').getBoundingClientRect().height")
+    page.keyboard.press("m")
+    page.wait_for_function("document.querySelector('.ptwalk-stepper').classList.contains('presents')")
+    assert page.evaluate("document.querySelector('.w').getBoundingClientRect().width") > 1200
+    assert page.evaluate("document.querySelector('.say').getBoundingClientRect().height") > before * 1.1
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("app.n") == 1
+    arrow = page.evaluate(
+        "(() => { const a = document.querySelector('.ar .tr').getBoundingClientRect();"
+        " const b = document.querySelector('[data-frame]').getBoundingClientRect(); return a.left - b.right; })()"
+    )
+    assert -4 <= arrow <= 8, "arrows keep to their boxes when scaled"
+    page.keyboard.press("m")
+    page.wait_for_function("!document.querySelector('.ptwalk-stepper').classList.contains('presents')")
+    assert page.evaluate("document.querySelector('.w').style.zoom") == ""
+
+
+@pytest.mark.parametrize(
+    ("page_ground", "kept"), [("#ffffff", True), ("#fdfdf8", True), ("#808080", False), ("#2b2b2b", False)]
+)
+def test_an_unreadable_ground_is_not_taken_over(browser: Browser, page_ground: str, kept: bool) -> None:
+    """The page's ground is ours where all our text colours have a contrast of 4.5 on it; else our own is laid."""
+    page = open_stepper(browser)
+    page.evaluate(
+        "ground => { document.documentElement.style.setProperty('--jp-layout-color1', ground);"
+        " document.body.className = 'changed'; }",
+        page_ground,
+    )
+    page.wait_for_timeout(0)
+    shown = page.evaluate("getComputedStyle(document.querySelector('.w')).backgroundColor")
+    red = int(page_ground[1:3], 16)
+    assert (str(red) in shown and kept) or (shown == "rgb(255, 255, 255)" and not kept)
+
+
+def test_a_huge_page_passes_the_parked_table(browser: Browser) -> None:
+    """The arrow of a 2 MiB entry goes round the deposited table in the column between, and the page says its size."""
+    import ptwalk
+
+    page = open_stepper(browser, timeline=ptwalk.stepper("thp-split-vs-damon-merged").run.dumps())
+    assert "huge page, 2 MiB" in page.inner_text('[data-s="page"]')
+    parked = page.evaluate("document.querySelector('[data-s=deposited]').getBoundingClientRect().bottom")
+    lowest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('.ar .tr')].map(a => a.getBoundingClientRect().bottom))"
+    )
+    assert lowest > parked
+
+
+def test_a_recording_offers_no_search(browser: Browser) -> None:
+    """What was recorded can be stepped, not searched; each step shows the stack it was recorded with."""
+    from ptwalk.recordings import timeline
+
+    page = open_stepper(browser, timeline=timeline("munmap_tables").dumps())
+    assert page.locator('[data-k="find"]').count() == 0
+    go(page, 30)
+    assert "pv_queued_spin_unlock" in page.inner_text(".code .did")
+    assert "One run" in page.inner_text(".ver")
