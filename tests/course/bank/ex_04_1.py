@@ -152,7 +152,7 @@ WRONG = {
     "two loads": (lambda: counting(none_is_no_huge), "what you tested was another load"),
     "no table is not foreseen": (lambda: counting(null_not_handled, pte=False), "may find no table"),
     "drops mmap_lock": (lambda: counting(drops_the_lock), "from the first step to the last"),
-    "no lock at all": (lambda: counting(huge_locked, lock=False), "is the mmap lock held"),
+    "no lock at all": (lambda: counting(huge_locked, lock=False), "Asserted lock not held"),
     "keeps the lock": (lambda: counting(keeps_the_lock), "holds"),
     "no result": (lambda: nothing_comes_back, "gave None"),
 }
