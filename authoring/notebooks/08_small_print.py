@@ -58,7 +58,10 @@ Yes. The VMA may be gone, or be another one. The table may be freed. The process
 <details><summary>Nothing, for readers let nobody in who writes</summary>
 Only while they hold it. In the gap a writer gets in.
 </details>
+"""
 
+# %% [markdown] hook-why-then
+"""
 Three walks that drop the lock once. The first believes its old VMA. The second looks for the VMA again,
 but goes on with the pmd value of before. The third looks for the VMA again, and begins at the top.
 """
@@ -94,7 +97,10 @@ same place, perhaps in the same memory.
 Yes: no. Equal is not the same. This is known as the **ABA problem**: A was there, then B, then A again. You
 meet it in exercise 08.1.
 </details>
+"""
 
+# %% [markdown] aba-then
+"""
 What survives a drop is a number: the address you wanted to go to. Nothing else.
 """
 
@@ -135,7 +141,10 @@ For each piece. Between two pieces anything may change.
 <details><summary>No</summary>
 Yes: each 2 MiB is from another moment. A page that moves meanwhile can be in it twice, or not at all.
 </details>
+"""
 
+# %% [markdown] holes
+"""
 ## 3. Holes
 
 Back to the race of the beginning. The lock was held all the time, so the second sentence is not it. The
@@ -304,7 +313,10 @@ It did hold it. Look at part 6 again.
 Yes: no. A lock keeps out only those who take it. And in 6.1, look at the last line: even the root is freed
 after the lock is dropped.
 </details>
+"""
 
+# %% [markdown] two-smaller-ones
+"""
 ## 8. Two smaller ones
 
 **A stack grows.** Below a stack VMA, munmap of 5.15 and 6.1 does not downgrade: the stack could grow into

@@ -72,7 +72,10 @@ Before any code: who keeps whom out? Draw this on paper and fill it, for a walke
 In a VMA: nobody, nobody, the user reference. In a hole: nobody; a collapse needs a VMA; the user reference.
 And that it is in a VMA was true when somebody looked, up to a minute ago.
 </details>
+"""
 
+# %% [markdown] try-one-v34
+"""
 ## 2. Try one: v34
 
 Each try gets the same row of six changers. Moved means that `mremap` hangs the table below another address;
@@ -139,7 +142,10 @@ looked at in an entry that may be none any more.
 <details><summary>Only the second</summary>
 The others are true as well. They are about the entry and the page; the bug is about the table.
 </details>
+"""
 
+# %% [markdown] wild-then
+"""
 **Play.** Find the moment when the third sentence comes too late.
 """
 
@@ -223,7 +229,10 @@ Right: rule (b), without regard to VMAs. That was how the helper walked.
 <details><summary>No, if it walks inside VMAs only</summary>
 Yes: then rule (a) holds, and reading is enough. Both answers lead to try three.
 </details>
+"""
 
+# %% [markdown] try-three-as-it-was-merged
+"""
 ## 6. Try three: as it was merged
 
 Linux 5.15 has this. `walk_page_range` looks for the VMA itself, and goes down only inside it. All the work
@@ -281,7 +290,10 @@ The processor fills its TLB again a moment later, and sets the bit then.
 <details><summary>To clear the one bit in one step</summary>
 Yes: an **atomic** step reads, changes and stores, and nothing comes in between.
 </details>
+"""
 
+# %% [markdown] try-four-one-step
+"""
 ## 8. Try four: one step
 
 So it was done in 2023 (c11d34fa139e, in 6.5). Here is our own version of it, for small pages and huge ones:
@@ -325,7 +337,10 @@ Two things are left: a kind of entry, and time.
 <details><summary>No</summary>
 Yes: no. Read on.
 </details>
+"""
 
+# %% [markdown] finished-then
+"""
 **A kind of entry.** While the kernel moves a huge page, its pmd holds a **migration entry**: not present,
 and in another form. DAMON of 5.15 asked only "is it no table, and not empty?", took such a word for a huge
 page, and read the frame out of it (72c33ef4c02e and c8b9aff41930, 2022). What does it find?

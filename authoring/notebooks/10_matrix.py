@@ -174,7 +174,10 @@ So it was up to 6.5. Look again: there is no such step.
 Yes. And at the end CPU 2, which runs RCU's callbacks, frees the table. It waited for all readers of RCU. You
 were none.
 </details>
+"""
 
+# %% [markdown] two-readers
+"""
 ## 4. Two readers
 
 **Play.** Here both hold a lock for reading, in one and the same process. One empties 2 MiB, and gives the
@@ -204,7 +207,10 @@ done through a door that looks again.
 <details><summary>All that my page-table lock covers</summary>
 The lock lies in the table. First you need the table.
 </details>
+"""
 
+# %% [markdown] the-door
+"""
 ## 6. The door
 
 `pte_offset_map_lock`, since 6.5, in seven steps:
@@ -283,7 +289,10 @@ Yes. The table was removed; a huge page may have come in its place. Ask the pmd 
 <details><summary>A table, if I only try often enough</summary>
 Perhaps never again. A loop that waits for a table may run for ever.
 </details>
+"""
 
+# %% [markdown] null-then
+"""
 A walker can skip the range, look at the pmd again, or ask the page walk to do so (`ACTION_AGAIN`). Which is
 right depends on what its answer means.
 
