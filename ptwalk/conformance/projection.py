@@ -65,6 +65,7 @@ SILENT: dict[str, str] = {
     "preempt_enable": "the preemption count was not watched",
     "enter_kernel": "no step: the model's way to say that kernel code is not preempted",
     "leave_kernel": "as enter_kernel",
+    "assert_locked": "lockdep's question; it changes nothing",
     "cond_resched": "the scheduler was not watched",
 }
 """Kinds of steps that say nothing, and why."""

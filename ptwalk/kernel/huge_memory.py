@@ -15,7 +15,7 @@ from ptwalk.kernel.vma import MmOperation
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.folio import RemoveRmap
 from ptwalk.machine.frames import DEPOSITED, PRIVATE, Frame, free_frame
-from ptwalk.machine.locks import SpinLock, spin_unlock
+from ptwalk.machine.locks import SpinLock, spin_lock, spin_unlock
 from ptwalk.machine.operation import Footprint
 
 if TYPE_CHECKING:
@@ -122,6 +122,22 @@ async def zap_huge_pmd(tlb: MmuGather, vma: Vma, pmd: EntryPointer, addr: int) -
     tlb.remove_page(page)
     await spin_unlock(ptl)
     return True
+
+
+async def split_huge_pud(mm: Mm, pud: EntryPointer, addr: int) -> None:
+    """Clears a pud that maps 1 GiB of a file or a device: the next fault may map it anew, in pieces or as a whole.
+
+    *Locking*: any lock that keeps the VMA stable; takes page_table_lock, which guards puds on x86-64 and arm64.
+    *May see* (others): the huge pud, then none.
+    *Source*: mm/huge_memory.c __split_huge_pud, 5.15.
+    """
+    ptl = mm.page_table_lock
+    await spin_lock(ptl)
+    if leaf(await pud.read()):
+        await pud.get_and_clear()
+        start = addr & -pud.level.size
+        await flush_tlb_mm_range(mm, start, start + pud.level.size, freed_tables=False)
+    await spin_unlock(ptl)
 
 
 async def split_huge_pmd(mm: Mm, pmd: EntryPointer, addr: int) -> None:

@@ -26,7 +26,9 @@ from ptwalk.machine.folio import MarkDirty, RemoveRmap
 from ptwalk.machine.rwsem import down_write, up_write
 
 if TYPE_CHECKING:
+    from ptwalk.kernel.mm import Mm
     from ptwalk.kernel.vma import Vma
+    from ptwalk.machine.operation import Memory
 
 
 async def unmap_vmas(tlb: MmuGather, vmas: Sequence[Vma], start: int, end: int) -> None:
@@ -109,6 +111,32 @@ async def zap_ptes_locked(tlb: MmuGather, vma: Vma, pte: EntryPointer, start: in
 # ---- free_pgtables ----
 
 
+class VmasLeft:
+    """The VMAs of a range that can still be found: in the mm's set, or on a reverse map.
+
+    A dying mm keeps its set: nobody is left who may look there.
+    """
+
+    def __init__(self, mm: Mm, start: int, end: int, *, dying: bool) -> None:
+        self.mm, self.start, self.end = mm, start, end
+        vmas = mm.initial_vmas  # all later ones are parts of these, moved or not, and share their trees
+        self._trees = tuple(dict.fromkeys(tree for vma in vmas for tree in vma.rmap_trees if tree.vmas >= 0))
+        self._in_set = not dying
+        self.cells = (*((mm.vma_set,) if self._in_set else ()), *(tree.vmas for tree in self._trees))
+
+    def left(self, memory: Memory) -> str:
+        """The first of them, and where it is found."""
+        if self._in_set:
+            for start, end in memory[self.mm.vma_set]:
+                if start < self.end and self.start < end:
+                    return f"the VMA {start:#x}-{end:#x} in the set of the {self.mm.name}"
+        for tree in self._trees:
+            for name, start, end in memory[tree.vmas]:
+                if name == self.mm.name and start < self.end and self.start < end:
+                    return f"the VMA {start:#x}-{end:#x} on the tree of {tree.name}"
+        return ""
+
+
 async def free_pgtables(tlb: MmuGather, vmas: Sequence[Vma], floor: int, ceiling: int) -> None:
     """M3: takes each VMA off its reverse maps, then frees the tables that no remaining VMA can use.
 
@@ -162,6 +190,7 @@ async def _free_below(
                 if not lowest:
                     entry = await slot.read()
                 table = mm.machine.frame_at(entry.address or 0)
-                await slot.clear(unlinks=table)
+                users = VmasLeft(mm, span, span + level.size, dying=tlb.fullmm)
+                await slot.clear(unlinks=table, users=users)
                 await free_tlb(tlb, table, span, level.size)
         addr = upto

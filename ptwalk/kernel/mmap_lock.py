@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ptwalk.kernel.vma_lock import VmaEndWriteAll
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.rwsem import (
+    assert_locked,
     down_read,
     down_read_trylock,
     down_write,
@@ -37,6 +38,14 @@ def mmap_read_trylock(mm: Mm) -> Operation:
 def mmap_read_unlock(mm: Mm) -> Operation:
     """Drops the read lock: whatever VMA was found under it must be found again."""
     return up_read(mm.mmap_lock)
+
+
+def mmap_assert_locked(mm: Mm, *, write: bool = False) -> Operation:
+    """mmap_assert_locked and mmap_assert_write_locked: the caller must hold the lock here, in either mode or to write.
+
+    *Source*: include/linux/mmap_lock.h, 5.15.
+    """
+    return assert_locked(mm.mmap_lock, write=write)
 
 
 async def mmap_write_lock(mm: Mm) -> None:

@@ -8,14 +8,23 @@ store into an upper entry changes the place of the table it links or cuts off.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ptwalk.arch import Entry, EntryState, Level
 from ptwalk.machine.frames import LINKED, UNLINKED, Frame
-from ptwalk.machine.operation import Footprint, Operation
+from ptwalk.machine.operation import Footprint, Memory, Operation
 
 if TYPE_CHECKING:
     from ptwalk.machine.machine import Machine
+
+
+class Users(Protocol):
+    """Who could still find his way to a table that is cut off: what observers ask, and the cells they ask it of."""
+
+    cells: tuple[int, ...]
+
+    def left(self, memory: Memory) -> str:
+        """Names one of them, or gives "" if there is none."""
 
 
 class EntryPointer:
@@ -58,9 +67,9 @@ class EntryPointer:
         """Stores the word with a plain store, whatever was there: a change made in between is lost."""
         return StoreEntry(self, _raw(value), unlinks)
 
-    def clear(self, *, unlinks: Frame | None = None) -> StoreEntry:
-        """Stores zero with a plain store."""
-        return ClearEntry(self, 0, unlinks)
+    def clear(self, *, unlinks: Frame | None = None, users: Users | None = None) -> StoreEntry:
+        """Stores zero with a plain store; `users` tells observers who could still come to what it cuts off."""
+        return ClearEntry(self, 0, unlinks, users)
 
     def get_and_clear(self, *, unlinks: Frame | None = None) -> ExchangeEntry:
         """Stores zero and gives the old `Entry`, in one atomic step (xchg)."""
@@ -239,8 +248,14 @@ class StoreEntry(ChangeEntry):
 class ClearEntry(StoreEntry):
     """A plain store of zero."""
 
-    __slots__ = ()
+    __slots__ = ("users",)
     kind = "clear"
+
+    def __init__(self, pointer: EntryPointer, new: int, unlinks: Frame | None, users: Users | None) -> None:
+        super().__init__(pointer, new, unlinks)
+        self.users = users
+        if users is not None:
+            self._reads += users.cells
 
     def text(self) -> str:
         return f"clears {self.pointer!r}"

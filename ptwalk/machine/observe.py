@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ptwalk.machine.entries import ChangeEntry, EntryOperation, RereadEntry
+from ptwalk.machine.entries import ChangeEntry, ClearEntry, EntryOperation, RereadEntry
 from ptwalk.machine.folio import PutPage
 from ptwalk.machine.frames import PAGES, Frame, FrameOperation, FreeFrame
 from ptwalk.machine.locks import LockOperation, SpinOperation
@@ -70,6 +70,8 @@ def observe(
         fields["new"] = after[pointer.cell]
         if isinstance(operation, ChangeEntry) and operation.linked is not None and after[pointer.cell]:
             fields["links"] = _frame(operation.linked, before, cells)
+        if isinstance(operation, ClearEntry) and operation.users is not None:
+            fields["users"] = operation.users.left(before)
         if isinstance(operation, RereadEntry) and operation.last and result:
             held = all(before[link.cell] == entry.raw for link, entry in operation.chain)
             fields["claim"] = held or bool(before[here.claim])

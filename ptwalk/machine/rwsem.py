@@ -232,6 +232,32 @@ class DowngradeWrite(RwsemStep):
         return f"downgrades the {self.lock.name} to read"
 
 
+class AssertLocked(LockOperation):
+    """lockdep's question whether this CPU holds the lock; observers see the answer, the code does not."""
+
+    __slots__ = ("mode",)
+    kind = "assert_locked"
+
+    def __init__(self, lock: RwSemaphore, mode: str) -> None:
+        super().__init__(lock)
+        self.mode = mode
+
+    def cells(self, cpu: int) -> Footprint:
+        return (self.lock.machine.cpus[cpu].held,), ()
+
+    def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        return None
+
+    def text(self) -> str:
+        how = " for writing" if self.mode == "write" else ""
+        return f"asserts that it holds the {self.lock.name}{how}"
+
+
+def assert_locked(sem: RwSemaphore, *, write: bool = False) -> LockOperation:
+    """Says that this CPU must hold the lock here, for writing if asked: a claim that the lock rules check."""
+    return AssertLocked(sem, "write" if write else "read")
+
+
 def down_read(sem: RwSemaphore) -> LockOperation:
     """Takes the lock for reading; blocked while a writer holds it or waits for it."""
     return DownRead(sem)

@@ -21,6 +21,7 @@ from ptwalk.sanitizers.freed_mapped import FreedMapped
 from ptwalk.sanitizers.leak import Leak
 from ptwalk.sanitizers.lifetime import Lifetime
 from ptwalk.sanitizers.lock_rules import LockRules
+from ptwalk.sanitizers.reachable import Reachable
 from ptwalk.sanitizers.stale_result import StaleResult
 from ptwalk.sanitizers.stale_tlb import StaleTlb
 from ptwalk.sanitizers.stray import Stray
@@ -37,6 +38,7 @@ ALL = (
     StaleTlb(),
     StaleResult(),
     LockRules(),
+    Reachable(),
     FreedMapped(),
     Stray(),
     Leak(),
@@ -54,6 +56,7 @@ __all__ = [
     "Lifetime",
     "LockRules",
     "LostDirty",
+    "Reachable",
     "StaleResult",
     "StaleTlb",
     "Stray",

@@ -1,4 +1,4 @@
-"""Lock order, sleeping while atomic, and what is left over at the end.
+"""Lock order, sleeping while atomic, asserted locks, and what is left over at the end.
 
 Room: sanitizers.  The order is data: `ORDER`, outer locks first.  A trylock never waits, so it may be taken against
 the order, as khugepaged does with the mmap lock.
@@ -24,8 +24,10 @@ class LockRules:
     name = "locks"
 
     def observe(self, seen: Observation) -> Report | None:
-        """The report of a lock taken against the rules, or None."""
+        """The report of a lock taken against the rules, or not held where it is asserted, or None."""
         lock = seen.lock
+        if lock is not None and seen.kind == "assert_locked":
+            return _asserted(seen, lock)
         if lock is None or seen.kind not in _WAITING:
             return None
         spinning = next((held for held in seen.held if not held.sleeps), None)
@@ -78,6 +80,21 @@ class LockRules:
             "a return, or a branch that is seldom taken, leaves without the unlock",
             cpu,
         )
+
+
+def _asserted(seen: Observation, lock: LockSeen) -> Report | None:
+    modes = {held.mode for held in seen.held if held.name == lock.name}
+    if "write" in modes or lock.mode in modes:
+        return None
+    instead = "only for reading" if modes else "not at all"
+    return report_on(
+        seen,
+        "locks",
+        "asserted lock not held",
+        f"CPU{seen.cpu} {seen.text}, and holds it {instead}",
+        rule="whoever calls a function that asserts a lock holds it, from before the call until the result is used",
+        cause="the lock was never taken, was dropped too early, or is of the wrong mode for the walk_lock asked for",
+    )
 
 
 def _wrong(held: LockSeen, taken: LockSeen) -> bool:

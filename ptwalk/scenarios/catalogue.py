@@ -13,6 +13,7 @@ from ptwalk.scenarios.hardware import HARDWARE
 from ptwalk.scenarios.lockless import LOCKLESS
 from ptwalk.scenarios.monitor import MONITOR
 from ptwalk.scenarios.scenario import Scenario
+from ptwalk.scenarios.upper import UPPER
 from ptwalk.scenarios.walks import WALKS
 
 GROUPS: dict[str, tuple[Scenario, ...]] = {
@@ -22,6 +23,7 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
     "Collapse, and the reverse map": COLLAPSE,
     "The hardware": HARDWARE,
     "Two who change": CHANGES,
+    "Above the lowest tables": UPPER,
     "follow_pte and page lookups": FOLLOW,
     "The damage": DAMAGE,
 }

@@ -82,6 +82,7 @@ class Observation:
     taken or dropped (None: nobody).  `links` is the frame that a store hangs below an upper entry, as it was before.  `cached` is filled for steps that free.
     `claim` is set at the last look ("reread") of a lockless walker that found nothing changed: whether what it now
     concludes (this address maps that page) was true at any moment since it pinned the page.
+    `users` names who could still find his way to a table that free_pgtables cuts off, such as a VMA; "" for nobody.
     """
 
     cpu: int
@@ -101,6 +102,7 @@ class Observation:
     cached: tuple[CachedSeen, ...] = ()
     links: FrameSeen | None = None
     claim: bool | None = None
+    users: str = ""
     result: Any = None
 
     @property

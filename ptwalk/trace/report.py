@@ -137,7 +137,7 @@ def describe_frame(frame: FrameSeen) -> str:
     """A frame's state in words: "FREED, was a pte table (generation 2)"."""
     if frame.state == "wild":
         return "no RAM of this machine"
-    what = f"{frame.kind} page" if frame.kind in ("anon", "file", "huge") else f"{frame.kind} table"
+    what = f"{frame.kind} page" if frame.kind in ("anon", "file", "huge", "device") else f"{frame.kind} table"
     if frame.state in ("freed", "reused"):
         words = {"freed": "FREED", "reused": "REUSED by another owner"}[frame.state]
         return f"{words}, was a {what} (generation {frame.generation})"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ptwalk.arch import Entry
-from ptwalk.kernel.huge_memory import split_huge_pmd
+from ptwalk.kernel.huge_memory import split_huge_pmd, split_huge_pud
+from ptwalk.kernel.mmap_lock import mmap_assert_locked
 from ptwalk.kernel.pgtable import (
     bad,
     is_table,
@@ -76,6 +77,7 @@ async def walk_page_range(mm: Mm, start: int, end: int, ops: MmWalkOps) -> int:
     table that is gone.
     *Source*: mm/pagewalk.c walk_page_range, 5.15 and 6.5.
     """
+    await process_mm_walk_lock(mm, ops)
     walk = MmWalk(mm, ops)
     addr = start
     while addr < end:
@@ -112,6 +114,7 @@ async def walk_page_vma(vma: Vma, ops: MmWalkOps) -> int:
 
     *Locking*, *May see*: as `walk_page_range`.
     """
+    await process_mm_walk_lock(vma.mm, ops)
     walk = MmWalk(vma.mm, ops)
     walk.vma = vma
     await process_vma_walk_lock(vma, ops)
@@ -144,6 +147,15 @@ async def walk_page_range_novma(mm: Mm, start: int, end: int, ops: MmWalkOps) ->
     *Source*: mm/pagewalk.c walk_page_range_novma, 5.15, 8782fb61cc84.
     """
     return await walk_level(pgd_offset(mm, start), start, end, MmWalk(mm, ops, no_vma=True))
+
+
+async def process_mm_walk_lock(mm: Mm, ops: MmWalkOps) -> None:
+    """From 6.5: asserts that mmap_lock is held as `walk_lock` says; nothing else is checked by it.
+
+    *Source*: mm/pagewalk.c process_mm_walk_lock, 6.5.
+    """
+    if mm.kernel.config.pagewalk_lock == "walk_lock":
+        await mmap_assert_locked(mm, write=ops.walk_lock != "read")
 
 
 async def process_vma_walk_lock(vma: Vma, ops: MmWalkOps) -> None:
@@ -204,7 +216,11 @@ async def walk_level(first: EntryPointer, addr: int, end: int, walk: MmWalk) -> 
 
 
 async def walk_pud_range(first: EntryPointer, addr: int, end: int, walk: MmWalk) -> int:
-    """The entries of one PUD table."""
+    """The entries of one PUD table; a huge one is split where something below it is wanted.
+
+    *May see*: a huge pud, again, right after it split one: a fault maps it anew.
+    *Source*: mm/pagewalk.c walk_pud_range, 5.15; walk_pmd_range, 7.1 (9b25a6e3d243).
+    """
     ops = walk.ops
     for slot, low, high in _pieces(first, addr, end):
         while True:
@@ -222,7 +238,9 @@ async def walk_pud_range(first: EntryPointer, addr: int, end: int, walk: MmWalk)
             if walk.action == "continue" or not (ops.pmd_entry or ops.pte_entry):
                 result = 0
                 break
-            entry = await slot.read()  # split_huge_pud may have changed it
+            if walk.vma is not None and leaf(entry):
+                await split_huge_pud(walk.mm, slot, low)
+            entry = await slot.read()
             if none(entry):
                 continue
             if not is_table(entry) and walk.mm.kernel.config.pagewalk_pud == "loaded once":
