@@ -43,7 +43,7 @@ Play it in the stepper of the notebook first. The cell below shows what your lin
 # %% 00-1-answer
 line = "0x14 1x30"  # CPU 0 to its end, then CPU 1: nothing breaks
 ### BEGIN SOLUTION
-line = "0x5 1x28 0x1"
+line = "0x5:read 1x28:free 0x1:lock"  # a turn may name its last step, to be found again when code changes
 ### END SOLUTION
 
 # %% 00-1-look
@@ -81,8 +81,15 @@ freed = None
 broke = None
 age = None
 ### BEGIN SOLUTION
-unlinked, freed, broke = 26, 32, 35  # clears pmd[2]; frees frame 4; reads pte[0] of frame 4
-age = 35 - 17  # CPU 0 reads pmd[2] in step 17
+log = ptwalk.problem("00.2").lines
+
+
+def first(words):
+    return next(number for number, line in enumerate(log, 1) if words in line)
+
+
+unlinked, freed, broke = first("CPU 1 munmap: clears pmd[2]"), first("frees frame 4"), len(log)
+age = broke - first("CPU 0 monitor: reads pmd[2]")
 ### END SOLUTION
 
 # %% 00-2-check
