@@ -7,6 +7,7 @@ test, since a busy machine is no fault of a lesson. NAME is the beginning of a f
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ def timed(path: Path) -> list[tuple[float, str]]:
     client = NotebookClient(book, timeout=120, resources={"metadata": {"path": str(path.parent)}})
     with tempfile.TemporaryDirectory() as record:
         os.environ["PTWALK_HOME"] = record
-        with client.setup_kernel():
+        with client.setup_kernel(stderr=subprocess.DEVNULL):
             for index, cell in enumerate(book.cells):
                 if cell.cell_type == "code":
                     began = time.perf_counter()
