@@ -60,7 +60,7 @@ def words_of(
     if isinstance(operation, EntryOperation):
         return _entry_words(operation, result, held, number, frame_at)
     if isinstance(operation, LockOperation):
-        return _lock_words(operation, result)
+        return _lock_words(operation, result, number)
     if isinstance(operation, AllocateFrame):
         table = operation.level not in ("anon", "file")
         return "alloc", "alloc", [("alloc.table" if table else "alloc", {"frame": int(result)})]
@@ -70,25 +70,41 @@ def words_of(
         frame = number(operation.frame)
         if result:
             return "free", f"free {frame}", [("free.page", {"frame": frame})]
-        return "page", f"put {frame}", [_told(operation)]
+        return "page", f"put {frame}", [_told(operation, number)]
     if isinstance(operation, QueueTable):
         return "queue", "queue", [("queue", {"frame": number(operation.frame)}), ("lock.destroyed", {})]
     if isinstance(operation, ReuseFrame):
-        return "alloc", "reuse", [_told(operation)]
+        return "alloc", "reuse", [_told(operation, number)]
     if isinstance(operation, FlushTlb):
-        return "flush", "flush", [_told(operation)]
+        return "flush", "flush", [_told(operation, number)]
     if isinstance(operation, FrameOperation):
-        return "page", kind.replace("_", " "), [_told(operation)]
+        return "page", kind.replace("_", " "), [_told(operation, number)]
     if kind in _SIMPLE:
         category, label, key = _SIMPLE[kind]
         return category, label, [(key, {})]
     if kind in ("lock", "unlock", "trylock", "read", "write"):
-        return ("lock" if kind == "trylock" else kind), kind, [_told(operation)]
-    return "other", kind.replace("_", " "), [_told(operation)]
+        return ("lock" if kind == "trylock" else kind), kind, [_told(operation, number)]
+    return "other", kind.replace("_", " "), [_told(operation, number)]
 
 
-def _told(operation: Operation) -> Said:
-    return "op", {}
+def _told(operation: Operation, number: Numbered) -> Said:
+    """The sentence of an operation of this kind and what it is about; a catalogue without one tells its text."""
+    params: dict[str, Json] = {}
+    for name in ("frame", "table", "to"):
+        frame = getattr(operation, name, None)
+        if isinstance(frame, Frame):
+            params["to" if name == "to" else "frame"] = number(frame)
+    frames = getattr(operation, "frames", ())
+    if isinstance(frames, tuple) and frames and isinstance(frames[0], Frame):
+        params["frame"] = number(frames[0])
+    for name in ("addr", "va", "start", "end"):
+        value = getattr(operation, name, None)
+        if isinstance(value, int):
+            params[name] = hex(value)
+    other = getattr(operation, "other", None)
+    if isinstance(other, int):
+        params["who"] = other
+    return f"op.{operation.kind}", params
 
 
 def _entry_words(
@@ -108,7 +124,7 @@ def _entry_words(
     if isinstance(operation, UpdateEntry):
         return "write", f"{name} bits", [("mark", params)]
     if isinstance(operation, CompareExchangeEntry) and not result:
-        return "exchange", f"{name} cas", [_told(operation)]
+        return "exchange", f"{name} cas", [_told(operation, number)]
     new = getattr(operation, "new", 0)
     if isinstance(operation, ChangeEntry) and not new:
         own = f"ptl of {pointer.frame.name}:write"
@@ -140,13 +156,13 @@ def _reading(
     }
 
 
-def _lock_words(operation: LockOperation, result: Any) -> Words:
+def _lock_words(operation: LockOperation, result: Any, number: Numbered) -> Words:
     params: dict[str, Json] = {"lock": operation.lock.name}
     category, key = _LOCK_KINDS.get(operation.kind, ("lock", "lock"))
     if result is False:
         return (
             category,
             "try",
-            [_told(operation) if operation.kind == "down_write" else ("lock.failed", params)],
+            [_told(operation, number) if operation.kind == "down_write" else ("lock.failed", params)],
         )
     return category, _SHORT.get(category, operation.kind), [(key, params)]

@@ -42,9 +42,11 @@ def _sentence(
     parts: list[str] = []
     for key, params in event.say:
         named = _named(words, timeline, event.cpu, params, after)
-        if key == "op":
+        own = "{cpu}: {text}" if "text" in named else key
+        if key == "op" or key.startswith("op."):
             named["op"] = done(event, before)
-        template = str(words["say"].get(key, "{cpu}: {text}" if "text" in named else key))
+            own = words["say"]["op"]
+        template = str(words["say"].get(key, own))
         for part in _fill(template, named).split("|"):
             parts.append(part if key == "text" else part[:1].upper() + part[1:])
     return " ".join(parts)

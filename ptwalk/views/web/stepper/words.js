@@ -35,8 +35,10 @@ export class Words {
     const parts = [];
     for (const [key, params] of step.say) {
       const named = naming(this, run, state, step.cpu, params || {});
-      if (key === "op") named.op = step.done;
-      const template = this.catalogue.say[key] ?? (named.text ? "{cpu}: {text}" : key);
+      const told = key === "op" || key.startsWith("op."); // an operation without a sentence tells its own text
+      if (told) named.op = step.done;
+      const { say } = this.catalogue;
+      const template = say[key] ?? (told ? say.op : named.text ? "{cpu}: {text}" : key);
       fill(template, named)
         .split("|")
         .forEach((text, i) => {
