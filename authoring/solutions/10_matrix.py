@@ -187,5 +187,5 @@ ptwalk.check("10.3", resident)
 """
 ## What next
 
-Notebook 11, the capstone.
+[11. Capstone: a patch of your own](../notebooks/11_capstone.ipynb)
 """
