@@ -5,7 +5,7 @@
 For each row: the time to the verdict of the stateful search, of full DPOR (every execution), and of SPIN in all
 (generate, compile, run) and in its search alone.  Times are medians of --repeat runs; every ratio is SPIN's total
 divided by ours, so more than 1 means we are faster.  Needs `spin` and `gcc`; without them only ours is measured.
-With --plot a figure of the growth with entries and walkers is drawn (needs matplotlib).
+With --plot a figure of the growth with entries, CPUs and table levels is drawn (needs matplotlib).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,12 @@ sys.path.insert(0, str(HERE.parents[1] / "tests" / "explore"))
 from models import VARIANTS, model  # noqa: E402
 
 from ptwalk.explore import Limits, explore  # noqa: E402
+from ptwalk.kernel.mm import Mm  # noqa: E402
+from ptwalk.machine.folio import PutPage  # noqa: E402
+from ptwalk.machine.program import Program  # noqa: E402
+from ptwalk.scenarios import CHANGERS  # noqa: E402
+from ptwalk.scenarios.pair import pair  # noqa: E402
+from ptwalk.walk.gup_fast import get_user_page_fast  # noqa: E402
 
 # How race.pml is told which variant to be: walker, mutator, lock of the walker, how the page is freed.
 PROMELA = {
@@ -94,25 +101,52 @@ def rows(large: bool) -> list[tuple[str, int, int]]:
     return [*chosen, ("R3b", 8, 2), ("R3b", 4, 3), ("R3c", 4, 3)] if large else chosen
 
 
+async def pin_and_put(mm: Mm, addr: int) -> None:
+    """The fast path of get_user_pages, and the pin given back."""
+    page = await get_user_page_fast(mm, addr)
+    if page is not None:
+        await PutPage(page)
+
+
+def of_levels(levels: int) -> Program:
+    """A lockless walk against a munmap that frees every table below the root, with so many levels of tables."""
+    formats = {3: "arm64-4k-39", 4: "arm64-4k-48", 5: "arm64-4k-52"}
+    against = CHANGERS["munmap-everything"]
+    return pair(
+        f"{levels} levels", pin_and_put, against, own=True, arch="arm64", format=formats[levels]
+    ).build()
+
+
 def plot(path: str) -> None:
-    """Executions, states and interleavings against entries, for the safe lockless walk."""
+    """Executions, states and interleavings against entries, CPUs and table levels, for safe lockless walks."""
     import matplotlib
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
 
     matplotlib.rcParams["svg.hashsalt"] = "ptwalk"
-    figure, panels = plt.subplots(1, 2, figsize=(9, 4), sharey=True)
-    for panel, walkers in zip(panels, (1, 2), strict=True):
-        entries = [1, 2, 3, 4, 6]
-        states = [explore(model("R3b", k, walkers), "states") for k in entries]
-        panel.semilogy(entries, [one.interleavings for one in states], "s--", label="interleavings")
-        panel.semilogy(entries, [one.states for one in states], "^-", label="states (stateful search)")
-        dpor = [explore(model("R3b", k, walkers), count=False).executions for k in entries]
-        panel.semilogy(entries, dpor, "o-", label="executions (DPOR) = traces, the lower bound")
-        panel.set_xlabel("page-table entries walked")
-        panel.set_title(f"{walkers} walker{'s' * (walkers > 1)} + munmap")
+    figure, panels = plt.subplots(1, 4, figsize=(13, 4), width_ratios=(3, 3, 2, 2), sharey=True)
+    entries = range(1, 7)
+    drawn: list[tuple[str, str, list[tuple[int, Callable[[], Program]]]]] = [
+        ("1 walker + munmap", "entries walked", [(k, partial(model, "R3b", k, 1)) for k in entries]),
+        ("2 walkers + munmap", "entries walked", [(k, partial(model, "R3b", k, 2)) for k in entries]),
+        ("1 entry, munmap", "CPUs", [(w + 1, partial(model, "R3b", 1, w)) for w in (1, 2, 3)]),
+        ("gup-fast, munmap", "levels of tables", [(n, partial(of_levels, n)) for n in (3, 4, 5)]),
+    ]
+    for panel, (title, axis, points) in zip(panels, drawn, strict=True):
+        at = [place for place, _ in points]
+        states = [explore(make(), "states") for _, make in points]
+        dpor = [explore(make(), count=False) for _, make in points]
+        assert all(one.outcome == "safe" for one in (*states, *dpor)), title
+        panel.semilogy(at, [one.interleavings for one in states], "s--", label="interleavings")
+        panel.semilogy(at, [one.states for one in states], "^-", label="states (stateful search)")
+        panel.semilogy(at, [one.executions for one in dpor], "o-", label="executions (DPOR)")
+        panel.semilogy(at, [one.traces for one in dpor], "k:", label="traces: the lower bound")
+        panel.set_xticks(at)
+        panel.set_xlabel(axis)
+        panel.set_title(title, fontsize=10)
         panel.grid(alpha=0.3)
+        print(title, [(one.executions, one.traces) for one in dpor], [one.states for one in states])
     panels[0].legend(fontsize=8)
     panels[0].set_ylabel("number (logarithmic)")
     figure.tight_layout()

@@ -37,7 +37,6 @@ class Node:
         "ending",
         "finding",
         "frames",
-        "log_id",
         "mask",
         "number",
         "operation",
@@ -69,7 +68,6 @@ class Node:
         self.reads = 0
         self.writes = 0
         self.waits = False
-        self.log_id = 0
         # Filled in by the state space: the node's bits in a packed state, the bits its footprint takes there,
         # and what the step does for each contents of them.
         self.code = 0
@@ -124,12 +122,10 @@ def loop_length(node: Node) -> int:
 class LogTrie:
     """All logs of one CPU met so far."""
 
-    def __init__(self, cpu: int, program: CpuProgram, depth_limit: int, log_ids: dict[Any, int]) -> None:
+    def __init__(self, cpu: int, program: CpuProgram, depth_limit: int) -> None:
         self.cpu = cpu
         self.program = program
         self.depth_limit = depth_limit
-        # Shared by alike CPUs: the same log has the same number in each of their tries.
-        self.log_ids = log_ids
         self.nodes: list[Node] = []
         self.cut: Node | None = None
         self.root = Node(cpu, 0, None, None)
@@ -205,8 +201,6 @@ class LogTrie:
 
     def _enter(self, node: Node) -> None:
         self.nodes.append(node)
-        parent = node.parent.log_id if node.parent is not None else None
-        node.log_id = self.log_ids.setdefault((parent, node.result), len(self.log_ids))
 
     def _cut(self, node: Node) -> None:
         node.ending, node.operation = "cut", None

@@ -79,11 +79,8 @@ class StateSpace:
         self.node_masks = [0] * self.cpus
         self._node_bits: list[list[int]] = [[] for _ in range(self.cpus)]
         self.tables: list[dict[int, Node]] = [{} for _ in range(self.cpus)]
-        groups: dict[Hashable, dict[Any, int]] = {}
-        self.tries: list[LogTrie] = []
-        for number, cpu in enumerate(program.cpus):
-            ids = groups.setdefault(cpu.alike, {}) if cpu.alike is not None else {}
-            self.tries.append(LogTrie(number, cpu, limits.depth or sys.maxsize, ids))
+        depth = limits.depth or sys.maxsize
+        self.tries = [LogTrie(number, cpu, depth) for number, cpu in enumerate(program.cpus)]
         for trie in self.tries:
             self._number(trie.root)
         self.initial = 0

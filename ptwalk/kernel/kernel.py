@@ -6,7 +6,7 @@ CPU, plus the softirq context when this configuration frees tables by RCU callba
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from ptwalk.arch import Format, format_named
@@ -55,18 +55,12 @@ class Kernel:
         self.mms.append(mm)
         return mm
 
-    def cpu(
-        self,
-        name: str,
-        code: Callable[..., Awaitable[Any]],
-        *arguments: Any,
-        alike: Hashable | None = None,
-    ) -> CpuProgram:
+    def cpu(self, name: str, code: Callable[..., Awaitable[Any]], *arguments: Any) -> CpuProgram:
         """One CPU that runs `code(*arguments)`, a coroutine function."""
         if self.config.preemptible:
-            program = CpuProgram(name, lambda: code(*arguments), alike)  # type: ignore[arg-type,return-value]
+            program = CpuProgram(name, lambda: code(*arguments))  # type: ignore[arg-type,return-value]
         else:
-            program = CpuProgram(name, lambda: _not_preempted(self.machine, code, arguments), alike)
+            program = CpuProgram(name, lambda: _not_preempted(self.machine, code, arguments))
         if getattr(code, "allocates", False):
             self._allocating.append(program)
         return program

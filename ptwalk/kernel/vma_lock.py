@@ -29,10 +29,7 @@ class VmaLock:
         self.name = f"lock of {vma} of {vma.mm.name}"
         add = machine.cells.add
         self.seq = add(f"{self.name}: sequence", -1)
-        self.readers = tuple(
-            add(f"{self.name}: reader CPU{cpu.index}", 0, cpu=cpu.index, role=f"{self.name}: reader")
-            for cpu in machine.cpus
-        )
+        self.readers = tuple(add(f"{self.name}: reader CPU{cpu.index}", 0) for cpu in machine.cpus)
         machine.held_locks[f"{self.name}:read"] = HeldLock(self.name, "vma_lock", "read", True, None)
 
 

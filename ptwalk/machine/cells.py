@@ -21,15 +21,11 @@ class CellError(PtwalkError):
 class Cell:
     """What is known of one cell besides its number.
 
-    `cpu` and `role` mark a cell that belongs to one CPU: the cells of the same role of alike CPUs may be
-    exchanged with one another when the explorer uses symmetry.  `holds_cpu` marks a cell whose value is a
-    CPU's number plus one, or 0 for nobody.
+    `holds_cpu` marks a cell whose value is a CPU's number plus one, or 0 for nobody: pictures show it as a lock.
     """
 
     name: str
     initial: Hashable
-    cpu: int | None
-    role: str | None
     holds_cpu: bool
 
 
@@ -47,15 +43,7 @@ class Cells:
         self.registered: list[Cell] = []
         self.initial: list[Hashable] = []
 
-    def add(
-        self,
-        name: str,
-        initial: Hashable = 0,
-        *,
-        cpu: int | None = None,
-        role: str | None = None,
-        holds_cpu: bool = False,
-    ) -> int:
+    def add(self, name: str, initial: Hashable = 0, *, holds_cpu: bool = False) -> int:
         """Number of the cell called `name`; it is made at the first call.
 
         `initial` is any hashable value.  The same name gives the same number for ever, so code that may run
@@ -64,7 +52,7 @@ class Cells:
         found = self._ids.get(name)
         if found is not None:
             cell = self.registered[found]
-            if (cell.initial, cell.cpu, cell.role, cell.holds_cpu) != (initial, cpu, role, holds_cpu):
+            if (cell.initial, cell.holds_cpu) != (initial, holds_cpu):
                 raise CellError(
                     f"cell {name!r} was declared before with other contents ({cell.initial!r}); "
                     "use another name, or declare it the same way"
@@ -72,7 +60,7 @@ class Cells:
             return found
         number = len(self.registered)
         self._ids[name] = number
-        self.registered.append(Cell(name, initial, cpu, role, holds_cpu))
+        self.registered.append(Cell(name, initial, holds_cpu))
         self.initial.append(initial)
         return number
 

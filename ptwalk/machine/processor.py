@@ -37,8 +37,8 @@ class Cpu:
     __slots__ = ("index", "irq", "rcu", "held", "tlb", "walking", "store", "preemptible", "softirq", "claim")
 
     def __init__(self, machine: Machine, index: int, *, user: bool, preemptible: bool, softirq: bool) -> None:
-        def add(role: str, initial: Hashable) -> int:
-            return machine.cells.add(f"CPU{index}: {role}", initial, cpu=index, role=role)
+        def add(what: str, initial: Hashable) -> int:
+            return machine.cells.add(f"CPU{index}: {what}", initial)
 
         self.index = index
         self.preemptible = preemptible

@@ -29,14 +29,11 @@ class CpuProgram:
 
     `start()` makes a fresh coroutine that awaits operations and nothing else, and keeps no mutable state outside
     its own local variables: its next step may depend only on the results it got so far.
-    CPUs with the same `alike` label (any hashable, not None) run the same code and differ only in the cells
-    marked with their number; the explorer may then treat them as exchangeable.
     A `daemon` may wait for ever: when only daemons are left waiting, that is no deadlock.
     """
 
     name: str
     start: Start
-    alike: Hashable | None = None
     daemon: bool = False
 
 

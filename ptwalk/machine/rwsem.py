@@ -32,10 +32,7 @@ class RwSemaphore(Lock):
         add = machine.cells.add
         self.writer = add(f"{name}: writer", 0, holds_cpu=True)
         self.waiting = add(f"{name}: waiting writers", 0)
-        self.readers = tuple(
-            add(f"{name}: reader CPU{cpu.index}", 0, cpu=cpu.index, role=f"{name}: reader")
-            for cpu in machine.cpus
-        )
+        self.readers = tuple(add(f"{name}: reader CPU{cpu.index}", 0) for cpu in machine.cpus)
 
     def read(self) -> Guard:
         """A guard that holds the lock for reading."""

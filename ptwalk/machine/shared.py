@@ -250,7 +250,7 @@ class Shared:
         """The program in which CPU i runs `functions[i]()`.
 
         `check` is called with all contents by name when every CPU has finished.  A lock that is still held then
-        is a violation too.  The same function given twice makes two alike CPUs.
+        is a violation too.  A function may be given more than once.
         Raises `PtwalkError` if there are more functions than CPUs.
         """
         if len(functions) > self.cpus:
@@ -265,7 +265,6 @@ class Shared:
             CpuProgram(
                 title if names.count(title) == 1 else f"{title}{names[:number].count(title)}",
                 function,
-                alike=f"{title}@{id(function):x}" if functions.count(function) > 1 else None,
             )
             for number, (title, function) in enumerate(zip(names, functions, strict=True))
         )

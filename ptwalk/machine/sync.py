@@ -319,11 +319,11 @@ class Interrupts:
 def make_rwsem(cells: Cells, name: str, cpus: int) -> RwSem:
     """A reader/writer semaphore for `cpus` CPUs."""
     writer = cells.add(f"{name}.writer", holds_cpu=True)
-    readers = tuple(cells.add(f"{name}.reader[{c}]", cpu=c, role=f"{name}.reader") for c in range(cpus))
+    readers = tuple(cells.add(f"{name}.reader[{c}]") for c in range(cpus))
     return RwSem(name, writer, readers)
 
 
 def make_sections(cells: Cells, name: str, cpus: int) -> tuple[int, ...]:
     """The cells in which each CPU counts its sections of one kind."""
     start: Any = (0, 0)
-    return tuple(cells.add(f"{name}[{c}]", start, cpu=c, role=name) for c in range(cpus))
+    return tuple(cells.add(f"{name}[{c}]", start) for c in range(cpus))

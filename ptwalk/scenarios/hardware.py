@@ -54,7 +54,7 @@ def _move_and_reclaim(mover: Callable[..., Awaitable[None]], stage: Stage) -> No
     mm.watch(to)
     stage.run("changer", allocates(mover), mm, ground.addr, size, to)
     stage.run("reclaim", try_to_unmap, ground.vma.anon_vma, ground.page, 0)
-    stage.run("program", touch_twice, mm, ground.addr, alike=None)
+    stage.run("program", touch_twice, mm, ground.addr)
 
 
 def near(mm: Mm) -> int:

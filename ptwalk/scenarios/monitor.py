@@ -55,13 +55,13 @@ async def regions(mm: Mm) -> range:
 def _two_monitors(stage: Stage) -> None:
     ground = CHANGERS["munmap"].lay_out(stage, ())
     for role in ("walker", "second walker"):
-        stage.run(role, damon.damon_va_mkold, ground.mm, ground.addr, alike="monitor")
+        stage.run(role, damon.damon_va_mkold, ground.mm, ground.addr)
 
 
 def _two_monitors_v34(stage: Stage) -> None:
     ground = CHANGERS["munmap"].lay_out(stage, ())
     for role in ("walker", "second walker"):
-        stage.run(role, damon.damon_va_mkold_v34, ground.mm, ground.addr, alike="monitor")
+        stage.run(role, damon.damon_va_mkold_v34, ground.mm, ground.addr)
 
 
 def _alone(stage: Stage) -> None:

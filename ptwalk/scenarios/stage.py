@@ -6,7 +6,7 @@ their roles, so that a recipe works in whatever order they are numbered.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -74,12 +74,10 @@ class Stage:
         """A new address space whose threads run on the CPUs with these roles: they get its flushes."""
         return self.kernel.new_mm(name, cpumask=sorted(self.cpu(role) for role in threads))
 
-    def run(
-        self, role: str, code: Callable[..., Awaitable[Any]], *arguments: Any, alike: Hashable | None = None
-    ) -> None:
+    def run(self, role: str, code: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         """Puts `code(*arguments)` on the CPU that plays the role; reports call the CPU by the function's name."""
         name = getattr(code, "__name__", role)
-        self._running[self.cpu(role)] = self.kernel.cpu(name, code, *arguments, alike=alike)
+        self._running[self.cpu(role)] = self.kernel.cpu(name, code, *arguments)
 
     def stock(self, *roles: str) -> None:
         """Gives these CPUs free frames: whoever allocates a table or a page needs some."""

@@ -205,8 +205,8 @@ class Layout:
         self.ptl = {2: cells.add("pmd lock"), 3: cells.add("pte lock")}
         self.vma = cells.add("vma", 1)
         self.writer = cells.add("writer")
-        self.readers = tuple(cells.add(f"reader {c}", cpu=c, role="reader") for c in range(walkers + 1))
-        self.irq = [cells.add(f"irq {c}", cpu=c, role="irq") for c in range(walkers)]
+        self.readers = tuple(cells.add(f"reader {c}") for c in range(walkers + 1))
+        self.irq = [cells.add(f"irq {c}") for c in range(walkers)]
 
     def sem(self, do: str) -> Semaphore:
         return Semaphore(do, self.writer, self.readers)
@@ -316,7 +316,7 @@ def model(variant: str, entries: int = 1, walkers: int = 1) -> Program:
     m = Layout(entries, walkers)
     walker, mutator, lock, free = VARIANTS[variant]
     cpus = [
-        CpuProgram(f"walker{c}", lambda c=c: walker(m, c, lock), alike="walker")  # type: ignore[misc]
+        CpuProgram(f"walker{c}", lambda c=c: walker(m, c, lock))  # type: ignore[misc]
         for c in range(walkers)
     ]
     cpus.append(CpuProgram("mutator", lambda: mutator(m, free, walker is gup)))

@@ -33,9 +33,9 @@ def test_what_cannot_be_is_refused() -> None:
         cells.number("z")
 
 
-def test_a_cell_knows_whose_it_is() -> None:
-    """CPU and role are kept for the explorer."""
+def test_a_cell_knows_what_it_holds() -> None:
+    """Whether its value names a CPU is kept for pictures."""
     cells = Cells()
-    cells.add("irq 1", cpu=1, role="irq")
-    cell = next(iter(cells))
-    assert (cell.cpu, cell.role, cell.holds_cpu) == (1, "irq", False)
+    cells.add("irq 1")
+    cells.add("owner", holds_cpu=True)
+    assert [cell.holds_cpu for cell in cells] == [False, True]

@@ -17,9 +17,4 @@ def test_a_program_cannot_be_changed() -> None:
     program = Program("p", Cells(), (CpuProgram("a", _idle),))
     with pytest.raises(dataclasses.FrozenInstanceError):
         program.name = "q"  # type: ignore[misc]
-    assert (program.observers, program.at_end, program.cpus[0].alike, program.cpus[0].daemon) == (
-        (),
-        None,
-        None,
-        False,
-    )
+    assert (program.observers, program.at_end, program.cpus[0].daemon) == ((), None, False)

@@ -179,12 +179,11 @@ def test_senseless_numbers_of_cpus_are_refused() -> None:
         Shared(1).program(idle, idle)
 
 
-def test_the_same_function_twice_makes_alike_cpus() -> None:
-    """They get numbered names and one label."""
+def test_the_same_function_twice() -> None:
+    """The CPUs get numbered names."""
 
     async def walker() -> None:
         return None
 
     program = Shared(3).program(walker, walker)
     assert [cpu.name for cpu in program.cpus] == ["walker0", "walker1"]
-    assert program.cpus[0].alike == program.cpus[1].alike is not None
