@@ -1,13 +1,16 @@
 """Memory that nobody can find any more.
 
 Room: sanitizers.  Judged when all CPUs are done: each table hangs in a tree, is deposited, or waits for RCU; each page
-that is not mapped has no references left but those that its holders still drop.
+that is not mapped has no references left but those its holders still drop; each page counts the entries that map it.
 """
 
 from __future__ import annotations
 
 from ptwalk.trace.observation import EndOfRun, Observation
 from ptwalk.trace.report import Report
+
+# State and generation of a page in its first life, and just freed from it.
+COUNTED = (("page", 1), ("freed", 2))
 
 
 class Leak:
@@ -46,6 +49,20 @@ class Leak:
                     ),
                     "who takes a reference drops it, also when the second look fails",
                     "a failed re-check, or an early return, kept its reference",
+                    -1,
+                    (page.frame,),
+                )
+            # A page that was freed and handed out again is counted by its new owner.
+            if (page.frame.state, page.frame.generation) in COUNTED and page.mapcount != page.entries:
+                return Report(
+                    self.name,
+                    "mapping count is wrong",
+                    (
+                        f"at the end the page in {page.frame.name} counts {page.mapcount} mappings, and {page.entries} "
+                        "entries map it"
+                    ),
+                    "each entry that maps a page is counted when it is set, and struck off when it is cleared",
+                    "an entry was cleared without page_remove_rmap, or set without page_add_rmap",
                     -1,
                     (page.frame,),
                 )

@@ -2,7 +2,7 @@
 
 from ptwalk.kernel import mm_find_pmd
 from ptwalk.kernel.vma import DetachVmas
-from ptwalk.machine.folio import GetPageUnlessZero, PutPage
+from ptwalk.machine.folio import GetPageUnlessZero, PutPage, RemoveRmap
 from ptwalk.machine.frames import AllocateFrame, FreeFrame
 from ptwalk.sanitizers import FreedMapped, Leak, Stray
 from ptwalk.scenarios.ground import Ground
@@ -20,6 +20,7 @@ async def cut_and_free(ground: Ground) -> None:
     pmd = await mm_find_pmd(ground.mm, ground.addr)
     old = await pmd.get_and_clear()
     await FreeFrame(ground.mm.machine.table_frame(old))
+    await RemoveRmap(ground.page)
     await PutPage(ground.page)
 
 
@@ -63,6 +64,19 @@ def test_leaked_tables_are_reported(judged):
 def test_leaked_references_are_reported(judged):
     """A pin that nobody drops."""
     assert judged(Leak(), pin_and_forget).report.title == "leaked page reference"
+
+
+async def free_and_count_on(ground: Ground) -> None:
+    """Gives table and page back, and leaves the page's mapping count as it was."""
+    pmd = await mm_find_pmd(ground.mm, ground.addr)
+    old = await pmd.get_and_clear()
+    await FreeFrame(ground.mm.machine.table_frame(old))
+    await PutPage(ground.page)
+
+
+def test_wrong_mapping_counts_are_reported(judged):
+    """A page is freed, and still counts a mapping."""
+    assert judged(Leak(), free_and_count_on).report.title == "mapping count is wrong"
 
 
 def test_what_is_given_back_is_no_leak(judged):
