@@ -15,8 +15,9 @@ from authoring import navigation
 
 SHUT = "shut"
 HEADING = re.compile(r"^##? ", re.MULTILINE)
+CHOICE = re.compile(r"<details>.*?</details>", re.DOTALL)
 SHORT = 300
-"""Characters of a text that still fits below what it speaks of."""
+"""Characters of a text that still fits below what it speaks of, answers that open apart."""
 
 
 def kind(cell: nbformat.NotebookNode) -> str:
@@ -28,7 +29,7 @@ def kind(cell: nbformat.NotebookNode) -> str:
         if HEADING.search(source):
             return "slide"
         asks = "**Predict" in source or "**Play" in source
-        return "subslide" if asks or len(source) > SHORT else "-"
+        return "subslide" if asks or len(CHOICE.sub("", source)) > SHORT else "-"
     if source.splitlines()[-1:] and source.splitlines()[-1].startswith("ptwalk.start("):
         return "skip"
     return "fragment" if SHUT in cell.metadata.get("tags", ()) else "-"
