@@ -110,8 +110,9 @@ def text_run(timeline: Timeline, *, width: int = 100) -> str:
         fatal = timeline.report is not None and timeline.report.get("step") == number
         mark = "✕" if fatal else ">" if event.cpu != last and last >= 0 else " "
         last = event.cpu
-        start = f"{mark} {number:>{digits}}  {head.cpus[event.cpu]['name']:<6} "
-        lines += _wrapped(start, indent, sentence, width)
+        name = str(head.cpus[event.cpu]["name"])
+        start = f"{mark} {number:>{digits}}  {name:<6} "
+        lines += _wrapped(start, indent, sentence.removeprefix(f"{name} "), width)
     if timeline.report is not None:
         lines += ["", f"✕ {timeline.report.get('title', '')}", str(timeline.report.get("text", ""))]
     if timeline.verdict is not None:

@@ -107,7 +107,7 @@ def test_without_a_session() -> None:
     assert repr(shown) == "<Stepper: munmap against DAMON v34, 17 steps>"
     bundle = shown._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert "CPU 1 clears pmd[2]" in data["text/plain"]
+    assert "CPU 1  clears pmd[2]" in data["text/plain"]
 
 
 def test_save_writes_one_page(widget: Stepper, tmp_path: Path) -> None:
