@@ -173,13 +173,13 @@ ptwalk.check("11.2", {**review, "A mend": mend_of_a, "C mend": mend_of_c})
 # %% [markdown] ex-11-2-mail
 """
 **The mail.** Write three sentences to the author of A, and the schedule line. Be kind, name the release, say what
-would change your mind. Then compare:
+would change your mind. Open the sample when 11.2 has passed; nobody marks this part but you.
 
-*"Between the two passes the table can be freed on 6.14: MADV_DONTNEED on another CPU holds mmap_lock for reading
-too, empties the table and gives it back. The pointers gathered in the first pass then point into freed memory;
-the schedule below shows it. Keep addresses and call pte_offset_map_lock again; on 5.15 I find nothing wrong."*
-
-Nobody marks this part but you.
+<details><summary>A sample</summary>
+"Between the two passes the table can be freed on 6.14: MADV_DONTNEED on another CPU holds mmap_lock for reading
+too, empties the table and gives it back. The pointers gathered in the first pass then point into freed memory; the
+schedule below shows it. Keep addresses and call pte_offset_map_lock again; on 5.15.0 I find nothing wrong."
+</details>
 """
 
 # %% [markdown] ex-11-3
