@@ -388,3 +388,20 @@ def test_a_recording_offers_no_search(browser: Browser) -> None:
     go(page, 30)
     assert "pv_queued_spin_unlock" in page.inner_text(".code .did")
     assert "One run" in page.inner_text(".ver")
+
+
+def test_a_host_that_listens_first_is_asked_to_let_keys_through(browser: Browser) -> None:
+    """Notebook 7 takes shortcuts in the capture phase: the focused node then bears the mark it respects, but for
+    keys that are its own.
+    """
+    page = open_stepper(browser)
+    page.evaluate(
+        "window.marks = {}; document.addEventListener('keydown', e =>"
+        " { marks[e.key] = e.target.hasAttribute('data-lm-suppress-shortcuts'); }, true)"
+    )
+    page.focus('[data-k="handle"]')
+    for key in ("b", "ArrowRight", "Control+s", "Escape"):
+        page.keyboard.press(key)
+    marks = page.evaluate("marks")
+    assert marks["b"] and marks["ArrowRight"]
+    assert not marks["s"] and not marks["Escape"]

@@ -58,6 +58,17 @@ export function listenKeys(root, cpus, act, sheetOpen) {
     event.preventDefault();
     act(action);
   };
+  // Notebook 7 takes its shortcuts on the way down, before any key arrives here; it leaves those of a node with this mark alone.
+  const mark = (event) => {
+    if (!root.contains(event.target)) return;
+    const theirs = event.ctrlKey || event.altKey || event.metaKey || event.key === "Tab";
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs && (event.key !== "Escape" || sheetOpen()));
+  };
+  const { defaultView } = root.ownerDocument;
+  defaultView.addEventListener("keydown", mark, true);
   root.addEventListener("keydown", hear);
-  return () => root.removeEventListener("keydown", hear);
+  return () => {
+    defaultView.removeEventListener("keydown", mark, true);
+    root.removeEventListener("keydown", hear);
+  };
 }
