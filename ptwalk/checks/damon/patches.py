@@ -35,6 +35,7 @@ Walk = Callable[[Any, int], Awaitable[Any]]
 
 
 async def mkold_early_look(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     vma = await find_vma(mm, addr)
     if vma is None or addr not in vma:
         return
@@ -50,6 +51,7 @@ async def mkold_early_look(mm: Mm, addr: int) -> None:
 
 
 async def mkold_all_ranges(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     await mmap_read_lock(mm)
     pmd = await mm_find_pmd(mm, addr)
     if pmd is not None and is_table(await pmd.read()):
@@ -62,6 +64,7 @@ async def mkold_all_ranges(mm: Mm, addr: int) -> None:
 
 
 async def mkold_cheap_store(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     await mmap_read_lock(mm)
     vma = await find_vma(mm, addr)
     pmd = await mm_find_pmd(mm, addr) if vma is not None and addr in vma else None
@@ -76,6 +79,7 @@ async def mkold_cheap_store(mm: Mm, addr: int) -> None:
 
 
 async def mkold_tidy(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     async with mm.mmap_lock.read():
         vma = await find_vma(mm, addr)
         pmd = await mm_find_pmd(mm, addr) if vma is not None and addr in vma else None
@@ -90,6 +94,7 @@ async def mkold_tidy(mm: Mm, addr: int) -> None:
 
 
 async def mkold_short_hold(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     await mmap_read_lock(mm)
     vma = await find_vma(mm, addr)
     pmd = await mm_find_pmd(mm, addr) if vma is not None and addr in vma else None
@@ -105,6 +110,7 @@ async def mkold_short_hold(mm: Mm, addr: int) -> None:
 
 
 async def mkold_strong_lock(mm: Mm, addr: int) -> None:
+    """Clears the accessed bit of the page at addr."""
     await mmap_write_lock(mm)
     pmd = await mm_find_pmd(mm, addr)
     entry = await pmd.read() if pmd is not None else None
