@@ -1,7 +1,7 @@
 """Memory that nobody can find any more.
 
 Room: sanitizers.  Judged when all CPUs are done: each table hangs in a tree, is deposited, or waits for RCU; each page
-that is not mapped has no references left but those its holders still drop; each page counts the entries that map it.
+that is not mapped has no references left but those its holders still drop; a freed page counts no mapping.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from ptwalk.trace.observation import EndOfRun, Observation
 from ptwalk.trace.report import Report
 
-# State and generation of a page in its first life, and just freed from it.
-COUNTED = (("page", 1), ("freed", 2))
+# State and generation of a page that was freed from its first life: nothing may be counted any more.
+COUNTED = (("freed", 2),)
 
 
 class Leak:
