@@ -77,7 +77,7 @@ def long_run(steps: int) -> str:
 
 def alone(browser: Browser) -> None:
     """Figures of the widget alone in a page."""
-    for steps in (34, 200, 2000):
+    for steps in (34, 200, 500, 2000):
         text = long_run(steps)
         page = open_stepper(browser, timeline=text)
         page.evaluate(SCRUB, [i % steps for i in range(40)])  # warm up, as a user has by then
