@@ -76,7 +76,7 @@ class Picture:
         self.marks.extend(marks)
 
 
-_NARROW = frozenset("iljtfrI.,:;'|!()[]1 ")
+_NARROW = frozenset("iljtfrI.,:;'|!()[] ")
 _WIDE = frozenset("mwMWGOQ@%→≠")
 
 
@@ -84,8 +84,16 @@ def text_width(text: str, size: float = SMALL, *, mono: bool = False, bold: bool
     """How wide `text` will be at most, in pixels, without asking any font."""
     if mono:
         return len(text) * size * 0.605
-    units = sum(0.36 if c in _NARROW else 0.9 if c in _WIDE else 0.7 if c.isupper() else 0.575 for c in text)
-    return units * size * (1.06 if bold else 1.0)
+    units = sum(map(_units, text))
+    return units * size * (1.1 if bold else 1.0)
+
+
+def _units(c: str) -> float:
+    if c in _NARROW:
+        return 0.4
+    if c in _WIDE:
+        return 0.98
+    return 0.7 if c.isupper() else 0.64 if c.isdigit() else 0.6
 
 
 def wrapped(text: str, width: float, size: float = SMALL, *, mono: bool = False) -> list[str]:

@@ -287,7 +287,8 @@ def _verdict(page: Picture, record: WalkRecord, margin: float, y: float) -> floa
     hue = "bad" if failed else "path"
     room = page.width - 2 * margin - 28
     head_lines = wrapped(head, room, 14)
-    beside = len(head_lines) == 1 and text_width(f"{head} {sentence}", 14) < room
+    wide = text_width(head, 14, bold=True) + 6
+    beside = len(head_lines) == 1 and wide + text_width(sentence, 13) < room
     lines = [] if beside else wrapped(sentence, room, 13)
     height = 12 + 20 * len(head_lines) + 19 * len(lines) + 6
     page.add(Rect(margin, y, page.width - 2 * margin, height, stroke=hue, stroke_width=1.5, bar=6))
@@ -296,7 +297,7 @@ def _verdict(page: Picture, record: WalkRecord, margin: float, y: float) -> floa
         y += 18
         page.add(Text(margin + 18, y, line, hue, 14, bold=True))
     if beside:
-        page.add(Text(margin + 18 + text_width(head, 14) + 4, y, sentence, size=13))
+        page.add(Text(margin + 18 + wide, y, sentence, size=13))
     for line in lines:
         y += 19
         page.add(Text(margin + 18, y, line, size=13))
