@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from laboratory import PLAY, laboratory, open_and_run, write_notebook
@@ -70,8 +71,13 @@ def test_a_learner_plays(browser: Browser, tmp_path: Path) -> None:
         )
         assert _cells(page) == before
         page.keyboard.press("Control+s")
-        page.wait_for_timeout(1500)
-        saved = json.loads(book.read_text(encoding="utf-8"))
+        saved: dict[str, Any] = {}
+        for _ in range(600):  # a save takes as long as the machine is busy
+            page.wait_for_timeout(100)
+            with suppress(ValueError):  # read in the middle of being written
+                saved = json.loads(book.read_text(encoding="utf-8"))
+            if saved.get("cells", [{}])[0].get("outputs"):
+                break
         assert "widgets" not in saved["metadata"]
         assert len(json.dumps(saved["cells"][0]["outputs"])) < 10_000
         page.close()
