@@ -79,7 +79,8 @@ class Observation:
     `frame` is the frame the step touches: the table of an entry, the frame a lock lives in, the page freed.
     `level`, `index`, `old`, `new` describe the entry: `level` is what the code takes it for.
     `held` are the locks this CPU held before the step, oldest first; `owner` is the CPU that holds the lock
-    taken or dropped (None: nobody).  `links` is the frame that a store hangs below an upper entry, as it was before.  `cached` is filled for steps that free.
+    taken or dropped (None: nobody).  `links` is the frame that a store hangs below an upper entry, as it was before.
+    `cached` is filled for steps that free.
     `claim` is set at the last look ("reread") of a lockless walker that found nothing changed: whether what it now
     concludes (this address maps that page) was true at any moment since it pinned the page.
     `users` names who could still find his way to a table that free_pgtables cuts off, such as a VMA; "" for nobody.

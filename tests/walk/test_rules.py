@@ -29,7 +29,13 @@ TABLE: list[tuple[Any, str, str, dict[str, Any], str]] = [
     (broken.walk_with_ptl_only, "retract", "5.15.0", {}, "bug"),
     (damon.damon_va_mkold_v34, "munmap", "5.15.0", {}, "bug"),
     (damon.damon_va_mkold_v34, "munmap", "6.6", {}, "bug"),
-    (damon.damon_va_mkold_v34, "munmap", "7.1", {}, "bug"),  # it brings the helper of its day, which never looks back
+    (
+        damon.damon_va_mkold_v34,
+        "munmap",
+        "7.1",
+        {},
+        "bug",
+    ),  # it brings the helper of its day, which never looks back
     (damon.damon_va_mkold_v34, "munmap", "7.1", {"alone": True}, "bug"),  # upper tables go too
     (damon.damon_va_mkold_v34, "exit", "6.1", {}, "bug"),
     (damon.damon_va_mkold_write_locked, "munmap", "5.15.0", {}, "safe"),
