@@ -56,7 +56,7 @@ class MachineState:
                         if mark not in seen:
                             seen.append(mark)
         tail = [mark for mark in ("PS", "NX") if mark in seen]
-        return " ".join([mark for mark in seen if mark not in tail] + tail)
+        return " ".join([*(mark for mark in seen if mark not in tail), *tail])
 
     def number(self, frame: Frame) -> int:
         """The number a picture uses for a frame."""
