@@ -444,6 +444,29 @@ level.
 # %% play-formats
 entry_explorer(0x00F8_0000_4222_0F43, format="arm64-4k-48")
 
+# %% [markdown] filled
+"""
+## 9. Who fills them?
+
+Linux does, one table at a time, when a program first touches an address. Here is a recording of a real
+Linux 6.1: one write to an area that has no tables yet.
+
+**Predict.** Three tables are missing. Which one does Linux make first: the one nearest to the page, or the
+one nearest to the root?
+
+<details><summary>The one nearest to the page</summary>
+It would hang nowhere: a table is found through the entry above it.
+</details>
+<details><summary>The one nearest to the root</summary>
+Yes. Step along: a pud table, then a pmd table, then a pte table, and the page's own entry last.
+</details>
+"""
+
+# %% play-filled
+from ptwalk.recordings import timeline
+
+ptwalk.stepper(timeline("fault_all_levels"))
+
 # %% [markdown] boxes
 """
 ## In the real kernel
