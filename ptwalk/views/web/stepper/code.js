@@ -6,6 +6,8 @@ import { stackOf } from "./meaning.js";
 
 /** Lines that a lane shows of its source. */
 const LINES = 15;
+/** Calls that a lane shows where there is no source: as high as its status; the chip names the others. */
+const CALLS = 10;
 
 /** The lines of a source as [number, text], blank runs folded. */
 function linesOf(source) {
@@ -66,10 +68,15 @@ function painted(text) {
   return [parts, hash < 0 ? null : h("span", { class: "c" }, text.slice(hash))];
 }
 
+/** The height in pixels that the lanes of a run without any source text need; null where there is text. @param {any} run */
+export function bareRoom(run) {
+  return Object.values(run.sources).some((source) => source.text) ? null : 15 * CALLS;
+}
+
 /** Where no source text ships: the functions on the stack, outermost first, with the innermost line. */
 function stackList(ctx, cpu, stack) {
   const acted = ctx.step && ctx.step.cpu === cpu;
-  const shown = stack.slice(-LINES);
+  const shown = stack.slice(-CALLS);
   return h(
     "div",
     { class: "code", role: "group", "aria-label": ctx.words.ui("source", { who: ctx.run.cpus[cpu].name }) },

@@ -2,12 +2,15 @@
 
 import { h, classes } from "./dom.js";
 import { heldBy, hues, nextOf, stackOf } from "./meaning.js";
-import { codeView } from "./code.js";
+import { bareRoom, codeView } from "./code.js";
 import { leftOutAt } from "./compare.js";
 import { tag, hueClass } from "./tags.js";
 import { lockName } from "./words.js";
 
 const LOCALS = 6;
+/** The least room of a lane in pixels, and the height of a line of its status. */
+const ROOM = 246;
+const LINE = 17;
 
 function slotText(ctx, slot) {
   const [frame, index] = slot.split(".");
@@ -138,6 +141,14 @@ function tlbText(ctx, cpu) {
   );
 }
 
+/** How many lines the locks held may take, so that a long list does not make the lane grow. */
+function linesForLocks(ctx, cpu, blocked) {
+  const locals = ctx.locals[cpu].length;
+  const above = 1 + Math.max(1, Math.min(locals, LOCALS)) + (locals > LOCALS ? 1 : 0);
+  const free = Math.floor(((bareRoom(ctx.run) || ROOM) - 6) / LINE) - above - 4 - (blocked ? 1 : 0);
+  return Math.max(1, free);
+}
+
 function statusView(ctx, cpu) {
   const { state, words } = ctx;
   const set = (ctx.step && ctx.step.set) || {};
@@ -152,14 +163,24 @@ function statusView(ctx, cpu) {
   const blocked = state.get(`c${cpu}.blocked`);
   const locked = Object.keys(set).some((k) => k.startsWith("l:")) && ctx.step && ctx.step.cpu === cpu;
   const hue = ctx.step ? hueClass(ctx.run, ctx.step.cpu) : "";
-  const row = (name, text, changed, bad) => [
+  const row = (name, text, changed, bad, lines = 2) => [
     h("dt", null, words.ui(name)),
-    h("dd", { class: classes(changed && `chg ${hue}`, bad && "wait") }, text),
+    h(
+      "dd",
+      { class: classes(changed && `chg ${hue}`, bad && "wait"), style: `-webkit-line-clamp:${lines}`, title: text },
+      text,
+    ),
   ];
   return h(
     "dl",
     null,
-    row("holds", holds.length ? holds.join(", ") : words.ui("no_lock"), locked),
+    row(
+      "holds",
+      holds.length ? holds.join(", ") : words.ui("no_lock"),
+      locked,
+      false,
+      linesForLocks(ctx, cpu, blocked),
+    ),
     row("blocked_on", blocked ? blockedText(ctx, cpu) : words.ui("nothing"), `c${cpu}.blocked` in set, blocked),
     row("interrupts", words.ui(answered ? "ipi_answered" : irq ? "on" : "off"), `c${cpu}.irq` in set || answered),
     row("rcu", rcu > 1 ? words.ui("nested", { n: rcu }) : words.ui(rcu ? "yes" : "no"), `c${cpu}.rcu` in set),
@@ -235,6 +256,7 @@ function laneView(ctx, cpu, full) {
   const name = ctx.run.cpus[cpu].name;
   const stack = stackText(ctx, cpu) || ctx.run.cpus[cpu].task || "";
   const blocked = ctx.state.get(`c${cpu}.state`) === "blocked";
+  const room = bareRoom(ctx.run);
   return h(
     "div",
     {
@@ -260,7 +282,7 @@ function laneView(ctx, cpu, full) {
     full
       ? h(
           "div",
-          { class: "lb" },
+          { class: "lb", style: room ? `--room:${room}px` : null },
           codeView(ctx, cpu),
           h("div", { class: "sts" }, localsView(ctx, cpu), statusView(ctx, cpu)),
         )

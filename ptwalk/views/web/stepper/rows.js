@@ -102,7 +102,7 @@ export function entryRow(ctx, box, index) {
       class: classes("row", quiet && "mut", hit ? "fatal" : changed && `chg ${hue}`),
       title: entry && entry.raw ? `0x${entry.raw.padStart(16, "0")}` : null,
     },
-    gutter(ctx, hands, wrote ? ctx.step.cpu : null),
+    gutter(ctx, hands, wrote && !(hit && hands.length) ? ctx.step.cpu : null),
     h("span", { class: "ix" }, `[${index}]`),
     value,
     h(

@@ -64,15 +64,10 @@ function boxView(ctx, box) {
   const owners = ctx.layout.owners.get(box.id) || [];
   const names = ctx.run.head.roots.length > 1 ? owners.map((i) => ctx.run.head.roots[i].name) : [];
   const owned = names.length > 1 ? ctx.words.ui("shared", { names: names.join(", ") }) : names.join("");
-  return h(
+  const drawn = h(
     "div",
     {
-      class: classes(
-        "fr",
-        turned && !hit && `turned ${hue}`,
-        hit && "hitf",
-        flags.length && `flag${Math.min(flags.length, 2)}`,
-      ),
+      class: classes("fr", turned && !hit && `turned ${hue}`, hit && "hitf"),
       key: box.id,
       "data-s": shape,
       "data-frame": box.id,
@@ -84,8 +79,8 @@ function boxView(ctx, box) {
     box.lock && !box.page ? lockRow(ctx, box, frame) : null,
     ctx.rowsOf(box).map((index) => entryRow(ctx, box, index)),
     lastLine(ctx, box, frame, note, owned),
-    flags,
   );
+  return flags.length ? [drawn, h("div", { class: "flags", key: `flags${box.id}` }, flags)] : drawn;
 }
 
 function lastLine(ctx, box, frame, note, owned) {
@@ -220,7 +215,7 @@ export function tablesView(ctx) {
   const weights = columns.map((c) =>
     c.page
       ? tight
-        ? "128px"
+        ? "136px"
         : "150px"
       : c.boxes.some((b) => b.lock)
         ? `minmax(${locked}px, 250px)`
