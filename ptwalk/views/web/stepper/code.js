@@ -6,8 +6,8 @@ import { stackOf } from "./meaning.js";
 
 /** Lines that a lane shows of its source. */
 const LINES = 15;
-/** Calls that a lane shows where there is no source: as high as its status; the chip names the others. */
-const CALLS = 10;
+/** Calls that a lane shows where there is no source, the last on two lines: as high as its status. */
+const CALLS = 9;
 
 /** The lines of a source as [number, text], blank runs folded. */
 function linesOf(source) {
@@ -70,7 +70,7 @@ function painted(text) {
 
 /** The height in pixels that the lanes of a run without any source text need; null where there is text. @param {any} run */
 export function bareRoom(run) {
-  return Object.values(run.sources).some((source) => source.text) ? null : 15 * CALLS;
+  return Object.values(run.sources).some((source) => source.text) ? null : 15 * (CALLS + 1);
 }
 
 /** Where no source text ships: the functions on the stack, outermost first, with the innermost line. */
