@@ -11,8 +11,9 @@ import ctypes
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 AGAIN = 0.25
@@ -82,12 +83,16 @@ def _by_thread(seconds: float) -> Iterator[None]:
     finished = threading.Event()
     turn = threading.Lock()
 
+    asked = False
+
     def watch() -> None:
+        nonlocal asked
         wait = seconds
         while not finished.wait(wait):
             with turn:
                 if not finished.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(OutOfTime))
+                    asked = True
+                    _interrupt(target)
             wait = AGAIN
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -95,11 +100,21 @@ def _by_thread(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        with turn:
-            finished.set()
-            # Take back an interruption that was asked for but has not arrived.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(target, None)
+        while not finished.is_set():
+            with suppress(OutOfTime), turn:
+                finished.set()
+        if asked:
+            # One that was asked for and has not arrived arrives here. Taking it back with None instead would leave
+            # CPython 3.11 believing for ever that one is pending, and its tracing then never gets past a call.
+            with suppress(OutOfTime):
+                _interrupt(target)
+                while True:
+                    time.sleep(0)
         watcher.join()
+
+
+def _interrupt(thread: ctypes.c_ulong) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(OutOfTime))
 
 
 def where_stopped(traceback: TracebackType | None) -> tuple[str, int, str] | None:
