@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ptwalk.checks.exercise import Exercise
+from ptwalk.checks import NotYet, registry, verbs
 from ptwalk.checks.notyet import Words
 from ptwalk.checks.preflight import Learner
 from ptwalk.checks.verbs import NotYet, check, hint, problem, progress, registry, solution, start, verbs
