@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from ptwalk.checks import NotYet, registry, verbs
+from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import Words
 from ptwalk.checks.preflight import Learner
-from ptwalk.checks.verbs import NotYet, check, hint, problem, progress, registry, solution, start, verbs
+from ptwalk.checks.verbs import check, hint, problem, progress, solution, start
 from ptwalk.errors import PtwalkError
 
 
