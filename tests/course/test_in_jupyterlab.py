@@ -72,6 +72,16 @@ def opened(browser: "Browser", lab: str, book: str) -> Any:
         "() => /Python 3 .*Idle/.test(document.querySelector('#jp-main-statusbar')?.innerText ?? '')",
         timeout=60_000,
     )
+    # JupyterLab draws cells one after another, in its own time: the kernel may well be idle before the last is there.
+    cells = json.loads((ROOT / book).read_text("utf-8"))["cells"]
+    code = sum(cell["cell_type"] == "code" for cell in cells)
+    shut = sum(bool(cell["metadata"].get("jupyter", {}).get("outputs_hidden")) for cell in cells)
+    page.wait_for_function(
+        """([code, shut]) => document.querySelectorAll('.jp-CodeCell .jp-InputPrompt').length === code
+            && document.querySelectorAll('.jp-OutputPlaceholder').length === shut""",
+        arg=[code, shut],
+        timeout=60_000,
+    )
     return page
 
 
@@ -96,10 +106,8 @@ def test_a_notebook_runs_to_its_end(browser: "Browser", lab: str, book: str, tmp
     page = opened(browser, lab, book)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    folded = "() => document.querySelectorAll('.jp-OutputPlaceholder').length"
-    assert page.evaluate(folded) == (ROOT / book).read_text("utf-8").count('"outputs_hidden": true')
     run_all(page)
-    assert page.evaluate(folded) == 0
+    assert page.evaluate("() => document.querySelectorAll('.jp-OutputPlaceholder').length") == 0
     shots = Path(os.environ.get("PTWALK_SCREENSHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
     height = page.evaluate(
