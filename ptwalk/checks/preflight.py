@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import re
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
@@ -46,7 +47,7 @@ class Learner:
             ) from None
         except (Exception, SystemExit) as error:
             raise NotYet(
-                f"{self._shown(arguments)} raised {type(error).__name__}: {_short(str(error))}"
+                f"{self._shown(arguments)} raised {type(error).__name__}: {short(str(error))}"
                 f"{line_of(error.__traceback__)}."
             ) from None
         if inspect.isawaitable(result):
@@ -54,7 +55,7 @@ class Learner:
             raise NotYet(
                 f"{self.name}() gave something to await. Here everything is plain: no async, no await."
             )
-        if inspect.isgenerator(result):
+        if inspect.isgenerator(result) or inspect.isasyncgen(result):
             raise NotYet(
                 f"{self.name}() has a yield in it, so calling it only makes a generator. Use return."
             )
@@ -75,7 +76,7 @@ def plain_function(answer: object, name: str, parameters: tuple[str, ...]) -> Ca
             f"You handed in {_article(type(answer).__name__)}; this exercise wants the function {wanted}, "
             "by its name and without brackets."
         )
-    if inspect.iscoroutinefunction(answer):
+    if inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer):
         raise NotYet(f"{name} is an `async def`. Here a plain `def {wanted}` is wanted.")
     try:
         inspect.signature(answer).bind(*parameters)
@@ -124,15 +125,25 @@ def line_of(traceback: TracebackType | None) -> str:
     return f", in line {line} of that cell: {text}" if text else f", in {function}()"
 
 
+def shown(value: object) -> str:
+    """A learner's value as it stands in the words: short, in one line, and whatever its `repr` does."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"{_article(type(value).__name__)} that cannot be shown"
+    return short(re.sub(r" at 0x[0-9a-f]+", "", text))
+
+
 def _brief(value: object) -> str:
     if isinstance(value, Mapping):
         return "{…}"
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
-    return _short(repr(value))
+    return shown(value)
 
 
-def _short(text: str, limit: int = 90) -> str:
+def short(text: str, limit: int = 90) -> str:
+    """A text in one line, cut where it gets long."""
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

@@ -18,6 +18,7 @@ from functools import wraps
 from typing import Any, NamedTuple, NoReturn
 
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import short
 from ptwalk.errors import PtwalkError
 from ptwalk.explore.limits import Limits
 from ptwalk.explore.replay import Replay
@@ -183,7 +184,7 @@ def safe_against(
         for release, arch in dict.fromkeys((trial.release, trial.arch) for trial in tries):
             check_alone(walker, release, arch, {})
     except NotAWalker as wrong:
-        raise NotYet(one_line(str(wrong))) from None
+        raise NotYet(sentence(str(wrong), walker)) from None
     executions = interleavings = 0
     for trial in tries:
         scenario = _scene(walker, trial, own=own, walkers=walkers, accept=accept)
@@ -222,6 +223,8 @@ def refuse(what: Scenario | Program | str, verdict: Verdict, words: str = "", wh
 def shown(what: Scenario | Program | str, schedule: Schedule) -> str:
     """The schedule, and how to open the stepper on it; the race is kept for `failed`."""
     _last[:] = [Failed(what, str(schedule))]
+    if not schedule.turns:
+        return "Nobody had taken a step by then."
     turns = "switch" if schedule.switches == 1 else "switches"
     return f"Schedule ({schedule.switches} {turns}): {schedule} — watch it with ptwalk.stepper(*ptwalk.failed())."
 
@@ -268,7 +271,7 @@ def schedule_line(answer: object, what: str = "The schedule") -> Schedule:
     try:
         return Schedule.parse(" ".join(words))
     except ScheduleError as wrong:
-        raise NotYet(f"{what} can't be read: {one_line(str(wrong))}.") from None
+        raise NotYet(f"{what} can't be read: {short(str(wrong), 240)}.") from None
 
 
 def played(
@@ -308,6 +311,13 @@ def handed_in(answer: object) -> None:
     """`NotYet` if nothing was handed in."""
     if answer is None or answer is ...:
         raise NotYet("Nothing was handed in. Hand in the function itself, without brackets.")
+
+
+def sentence(text: str, walker: object) -> str:
+    """What was found wrong with a walker, as a sentence: with a capital, unless its own name comes first."""
+    text = one_line(text).rstrip(".")
+    mine = text.startswith(getattr(walker, "__name__", "\n"))
+    return f"{text if mine else text[:1].upper() + text[1:]}."
 
 
 def one_line(text: str) -> str:

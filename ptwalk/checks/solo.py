@@ -12,7 +12,7 @@ from typing import Any
 
 from ptwalk.arch import Entry
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.race import handed_in, one_line
+from ptwalk.checks.race import handed_in, sentence
 from ptwalk.explore.replay import Step, replay_on
 from ptwalk.kernel.vma import FindVma, VmasIn
 from ptwalk.machine.entries import EntryOperation
@@ -36,7 +36,7 @@ def sound(walker: Any, *kernels: str) -> None:
             release, _, arch = kernel.partition(",")
             check_alone(walker, release, arch or "x86-64", {})
     except NotAWalker as wrong:
-        raise NotYet(one_line(str(wrong))) from None
+        raise NotYet(sentence(str(wrong), walker)) from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Habits:
         self.mmap_lock: int | None = None
         self.mmap_unlock: int | None = None
         self.find_vma: int | None = None
-        self.pmd_read: int | None = None
+        self.read: int | None = None
         self.ptl: int | None = None
         self.pml: int | None = None
         self.mmap_mode = ""
@@ -105,9 +105,10 @@ class Habits:
             self._lock(step.number, operation)
         elif isinstance(operation, FindVma | VmasIn):
             self.find_vma = self.find_vma or step.number
-        elif isinstance(operation, EntryOperation) and operation.pointer.level.name == "pmd":
-            self.pmd_read = self.pmd_read or step.number
-            self.pmd_after_ptl = self.pmd_after_ptl or self.ptl is not None
+        elif isinstance(operation, EntryOperation):
+            self.read = self.read or step.number
+            if operation.pointer.level.name == "pmd":
+                self.pmd_after_ptl = self.pmd_after_ptl or self.ptl is not None
 
     def _lock(self, number: int, operation: Any) -> None:
         lock, frees = operation.lock, "un" in operation.kind or operation.kind.startswith("up")

@@ -171,9 +171,10 @@ def check_shape(walker: object) -> None:
     name = getattr(walker, "__name__", "the walker")
     if inspect.isasyncgenfunction(walker):
         raise NotAWalker(f"{name} has a yield in it; a walker awaits its steps and returns its result")
-    if not _is_async(walker):
+    if not is_async(walker):
+        written = name if name.isidentifier() else "walk"
         raise NotAWalker(
-            f"{name} is not async: begin it with 'async def {name}(mm, addr)' and await each step in it"
+            f"{name} is not async: begin it with 'async def {written}(mm, addr)' and await each step in it"
         )
     try:
         inspect.signature(walker).bind("mm", 0)
@@ -184,8 +185,8 @@ def check_shape(walker: object) -> None:
         ) from None
 
 
-def _is_async(walker: Any) -> bool:
-    # A function or method; a functools.partial of one; an object that is called like one.
+def is_async(walker: Any) -> bool:
+    """Whether calling it makes a walk: a function or method, a `functools.partial`, an object called like one."""
     inner = getattr(walker, "func", walker)
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)
 

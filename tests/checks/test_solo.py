@@ -28,8 +28,8 @@ def test_a_run_alone_shows_the_entry_it_left() -> None:
 def test_habits_tell_who_locks_before_it_looks() -> None:
     """The merged walker: lock, VMA, pmd, page-table lock. The one of the review takes no mmap lock at all."""
     merged, posted = Habits(alone(damon_va_mkold).steps), Habits(alone(damon_va_mkold_v34).steps)
-    assert merged.mmap_lock and merged.find_vma and merged.pmd_read and merged.ptl and merged.mmap_unlock
-    assert merged.mmap_lock < merged.find_vma < merged.pmd_read < merged.ptl < merged.mmap_unlock
+    assert merged.mmap_lock and merged.find_vma and merged.read and merged.ptl and merged.mmap_unlock
+    assert merged.mmap_lock < merged.find_vma < merged.read < merged.ptl < merged.mmap_unlock
     assert merged.mmap_mode == "read"
     assert posted.mmap_lock is None and posted.find_vma is None and posted.ptl is not None
 

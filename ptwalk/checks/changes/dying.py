@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
 from ptwalk.arch import format_named
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import Learner, number
+from ptwalk.checks.preflight import Learner, number, shown
 from ptwalk.checks.shipped import machine
 from ptwalk.recordings.recording import load
 
@@ -67,7 +68,7 @@ def captured() -> tuple[tuple[Range, ...], tuple[Table, ...]]:
 def cases() -> tuple[Case, ...]:
     """Recordings first: they are short, and Linux itself says how they end. Then the captured process."""
     vmas, tables = captured()
-    found = [_recorded(name) for name in RECORDED]
+    found = [*(_recorded(name) for name in RECORDED), *_made()]
     for start, end in vmas:
         found.append(Case(vmas, tables, start, end, freed(vmas, tables, start, end), "This is a whole VMA."))
     draw = random.Random(21)
@@ -112,6 +113,24 @@ def _recorded(name: str) -> Case:
     return Case(vmas, tuple(tables), start, end, {level: went[level] for level in LEVELS}, remark)
 
 
+def _made() -> Iterator[Case]:
+    """Neighbours that begin or end exactly where a table does: they do not use it."""
+    low, high = 0x40_0000, 0x60_0000
+    tables: tuple[Table, ...] = (
+        ("pte", low, high), ("pte", high, high + (1 << 21)), ("pte", low - (1 << 21), low),
+        ("pmd", 0, 1 << 30), ("pud", 0, 1 << 39), ("pgd", 0, 1 << 48),
+    )  # fmt: skip
+    vmas = ((low - 0x1000, low), (low + 0x3000, low + 0x5000), (high, high + 0x1000))
+    for start, end in (
+        (low + 0x3000, low + 0x5000),
+        (low, high),
+        (high, high + 0x1000),
+        (low + 0x4000, low + 0x5000),
+    ):
+        remark = "This one was made by hand: VMAs that end or begin just where a table does."
+        yield Case(vmas, tables, start, end, freed(vmas, tables, start, end), remark)
+
+
 def check(answer: object, seed: int) -> str:
     """Five recordings, every VMA of the process, and ranges inside them."""
     tables_freed = Learner(answer, "tables_freed", ("vmas", "tables", "start", "end"))
@@ -124,7 +143,7 @@ def check(answer: object, seed: int) -> str:
     for case, counts in given:
         if counts != case.freed:
             raise NotYet(f"{_words(case, counts)}{_habit(tables_freed)}")
-    whole = f"{len(RECORDED)} recorded ones, every VMA of the process, parts and rows"
+    whole = f"{len(RECORDED)} recorded ones, a few made by hand, every VMA of the process, parts and rows"
     return f"Compared for {len(cases())} munmaps: {whole}."
 
 
@@ -153,7 +172,7 @@ def _uncut(case: Case) -> dict[str, int]:
 def _counts(given: object) -> dict[str, int]:
     if not isinstance(given, dict):
         raise NotYet(
-            f"tables_freed() gave {given!r}. Give a dict with a number for each level: "
+            f"tables_freed() gave {shown(given)}. Give a dict with a number for each level: "
             '{"pte": 0, "pmd": 0, "pud": 0}.'
         )
     if given.get("pgd"):

@@ -10,6 +10,7 @@ from typing import Any
 from ptwalk.actors.user import touch
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.kernel.kernel import Kernel
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range
@@ -140,7 +141,9 @@ def check(answer: object, seed: int) -> str:
         zip(script.lines, answer, played(script.lines), strict=True)
     ):
         if given not in ANSWERS:
-            raise NotYet(f"Line {number}: {given!r} is none of the marks {', '.join(map(repr, ANSWERS))}.")
+            raise NotYet(
+                f"Line {number}: {shown(given)} is none of the marks {', '.join(map(repr, ANSWERS))}."
+            )
         if given != marks:
             why = _why(script, [*answer], line, walked)
             raise NotYet(f"Line {number}, {line}: you went from {before} to {given}. {why}")

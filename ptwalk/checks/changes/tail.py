@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from ptwalk.actors.user import touch, touch_twice
-from ptwalk.checks import race
+from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import short
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.mmap_lock import mmap_read_unlock, mmap_write_downgrade, mmap_write_lock
 from ptwalk.kernel.pgtable import is_table, mm_find_pmd, none, offset_lockless, pte_lockptr
@@ -149,14 +149,8 @@ class _Counted:
 
 
 def _calls(tail: Any) -> list[str]:
-    race.handed_in(tail)
-    if not inspect.iscoroutinefunction(tail):
-        raise NotYet("tail must be `async def tail(k)`, handed in by its name and without brackets.")
     counted = _Counted()
-    try:
-        coroutine = tail(counted)
-    except TypeError:
-        raise NotYet("Your function can't be called as tail(k). Look at its parameters.") from None
+    coroutine: Any = scenes.handed_in(tail, "tail", ("k",))(counted)
     try:
         coroutine.send(None)
     except StopIteration:
@@ -168,8 +162,11 @@ def _calls(tail: Any) -> list[str]:
         return counted.calls
     except NotYet:
         raise
-    except Exception as error:
-        raise NotYet(f"tail(k) raised {type(error).__name__}: {race.one_line(str(error))}.") from None
+    except RecursionError:
+        raise NotYet("tail(k) called itself until Python gave up. Which call should be the last?") from None
+    except (Exception, SystemExit) as error:
+        said = f": {short(str(error))}" if str(error) else ""
+        raise NotYet(f"tail(k) raised {type(error).__name__}{said}.") from None
     coroutine.close()
     raise NotYet("tail() awaits something that is no helper of k. Use the six helpers only.")
 

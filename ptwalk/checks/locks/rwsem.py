@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement, permutations
 
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import Learner
+from ptwalk.checks.preflight import Learner, shown
 from ptwalk.machine.machine import Machine
 from ptwalk.machine.operation import Memory, Operation
 from ptwalk.machine.rwsem import DownRead, DownWriteSlow, RwSemaphore, downgrade_write
@@ -70,7 +70,7 @@ def check(answer: object, seed: int) -> str:
         for wanted in WANTS:
             given = may_enter([*held], wanted)
             if not isinstance(given, bool):
-                raise NotYet(f"may_enter({[*held]}, {wanted!r}) gave {given!r}. Give True or False.")
+                raise NotYet(f"may_enter({[*held]}, {wanted!r}) gave {shown(given)}. Give True or False.")
             if given != enters(held, wanted):
                 raise NotYet(f"may_enter({[*held]}, {wanted!r}) gave {given}. {_why(held, wanted, given)}")
     return f"Compared with the machine's own lock: {len(reachable())} sets of holders, three wishes each."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.solo import Habits, Solo, alone, sound
+from ptwalk.scenarios.ground import Ground, anonymous
+from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Verdict
 
-CHANGERS = "munmap munmap-neighbour munmap-last munmap-stack exit"
+CHANGERS = "munmap munmap-everything munmap-neighbour munmap-last munmap-stack exit"
 Walk = Callable[[Any, int], Awaitable[Any]]
 
 
@@ -19,7 +21,7 @@ def check(answer: object, seed: int) -> str:
     """The walker does its work alone, and survives every munmap, on kernels that free in three ways."""
     sound(answer)
     walker = cast(Walk, answer)
-    solo = alone(walker)
+    solo = alone(walker, ground=_two_pages)
     _does_its_work(solo)
     habits = Habits(solo.steps)
 
@@ -38,6 +40,11 @@ def check(answer: object, seed: int) -> str:
     return said
 
 
+def _two_pages(stage: Stage, threads: Sequence[str]) -> Ground:
+    """The page at addr, and another young one beside it, which is nobody's business."""
+    return anonymous(stage, threads, pages=2)
+
+
 def _does_its_work(solo: Solo) -> None:
     addr, page = solo.ground.addr, solo.ground.page
     entry = solo.word(addr)
@@ -51,6 +58,10 @@ def _does_its_work(solo: Solo) -> None:
         raise NotYet(
             f"With nobody else there, the entry went from {before:#x} to {entry.raw:#x}. "
             "Only the accessed bit was to go."
+        )
+    if not solo.word(addr + solo.ground.mm.format.page_size).accessed:
+        raise NotYet(
+            "With nobody else there, the next page lost its accessed bit too. Only the page at addr is asked for."
         )
     if page is not None and solo.references(page) != 1:
         raise NotYet("With nobody else there, the page keeps a reference that mkold took on it.")
@@ -68,8 +79,8 @@ def _words(habits: Habits, trial: race.Trial, verdict: Verdict) -> str:
         if habits.pmd_after_ptl:
             return "You took the lock of a table that was freed, to find out that it was freed."
         return "Your walker took no lock before it read the tables, and munmap freed one under it."
-    if habits.pmd_read is not None and habits.pmd_read < habits.mmap_lock:
-        return "You read the pmd, then took mmap_lock. The pointer is older than your lock."
+    if habits.read is not None and habits.read < habits.mmap_lock:
+        return "You read a table, then took mmap_lock. What you read is older than your lock."
     if habits.find_vma is not None and habits.find_vma < habits.mmap_lock:
         return "The VMA was detached between your look at it and your lock."
     if habits.mmap_unlock is not None and habits.ptl is not None and habits.mmap_unlock < habits.ptl:

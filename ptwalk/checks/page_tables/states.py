@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.page_tables.synthetic import ADDRESS, NX, PS, A, D, P
-from ptwalk.checks.preflight import Learner
+from ptwalk.checks.preflight import Learner, shown
 from ptwalk.checks.shipped import machine, reader, truth
 
 # The special swap types of two kernels with the usual options (include/linux/swap.h, 6.1 and 7.1).
@@ -81,7 +81,15 @@ def made_words() -> tuple[Word, ...]:
     swapped = "Neither empty nor present, and its type is an ordinary swap area's."
     words = [
         Word(A | D, "pte", "none", "6.1", erratum),
+        Word(A, "pte", "none", "6.1", erratum),
         Word(D, "pmd", "none", "6.1", erratum),
+        Word(
+            swap_word(3, 0x40) | PS,
+            "pte",
+            "swap",
+            "6.1",
+            "Bits 0 and 8 are clear, and in a pte Linux asks no other bit: bit 7 says split in a pmd only.",
+        ),
         Word(
             frame | 0x67 | PS | NX,
             "pte",
@@ -137,10 +145,10 @@ def _words(asked: Word, got: object) -> str:
     if got is None:
         return f"{where} gave None. Every word has a state; it may be the one called 'none', in quotes."
     if got not in STATES:
-        return f"{where} gave {got!r}, which is none of the names in STATES."
+        return f"{where} gave {shown(got)}, which is none of the names in STATES."
     if asked.right == "leaf" and asked.level != "pte" and got == "table":
         return f"{where} gave 'table'. At this level one more bit tells a huge page from a table."
-    return f"{where} gave {got!r}. {asked.remark}"
+    return f"{where} gave {shown(got)}. {asked.remark}"
 
 
 EXERCISE = Exercise(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -84,6 +85,8 @@ def check(answer: object, seed: int) -> str:
             got = translate(read, case.root, case.va)
         except MissingMemory as missing:
             raise NotYet(_went_astray(case, missing)) from None
+        if got is None and case.right is not None and asked:
+            _never_gives(translate, memory, cases)
         _judge(case, got, len(asked))
     made = x86_cases()
     for trial in made:
@@ -92,6 +95,16 @@ def check(answer: object, seed: int) -> str:
         f"{len(cases):,} addresses of two processes compared with pagemap and the emulator, all equal; "
         f"and {len(made)} tables made by hand."
     )
+
+
+def _never_gives(translate: Learner, memory: Callable[[int], int], cases: list[Case]) -> None:
+    """`NotYet` if it gives nothing for one address of each kind that is mapped: a return is missing."""
+    tried = {case.kind: case for case in cases if case.right is not None}
+    with suppress(MissingMemory):
+        if all(translate(memory, case.root, case.va) is None for case in tried.values()):
+            raise NotYet(
+                "translate() reads the tables, and gave None for every address that was tried. Does it return?"
+            )
 
 
 def _once(translate: Learner, trial: Synthetic, read: Callable[[int], int]) -> object:

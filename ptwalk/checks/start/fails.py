@@ -8,6 +8,7 @@ from functools import cache
 
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Step
 from ptwalk.trials import replay
 
@@ -134,7 +135,7 @@ def check(answer: object, seed: int) -> str:
         raise NotYet("Give a list of eight: True where the line breaks a rule, False where it does not.")
     odd = next((n for n, value in enumerate(answer) if value not in (True, False) or value is None), None)
     if odd is not None:
-        raise NotYet(f"Line {odd}: {answer[odd]!r} is neither True nor False.")
+        raise NotYet(f"Line {odd}: {shown(answer[odd])} is neither True nor False.")
     given, right = tuple(map(bool, answer)), truth(seed)
     if all(given):
         raise NotYet("You say that every line breaks a rule. In one of them CPU 0 never meets CPU 1 at all.")

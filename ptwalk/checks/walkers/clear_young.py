@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Hashable
 from typing import Any
 
-from ptwalk.checks import race
+from ptwalk.actors.user import touch
+from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
-from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import is_table
 from ptwalk.machine.entries import EntryPointer
+from ptwalk.machine.operation import Footprint, Memory, Operation, Violation
 from ptwalk.scenarios import Never, Scenario
+from ptwalk.scenarios.changers import CHANGER
 from ptwalk.scenarios.ground import anonymous
+from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Verdict
 from ptwalk.trials import explore
@@ -21,18 +25,6 @@ from ptwalk.walk.pagewalk import MmWalk, MmWalkOps, walk_page_range
 CHANGERS = "user-access fault dontneed mremap-ptes thp-split munmap reclaim"
 KERNELS = ("5.15.0", "7.1")
 CALLBACK = ("mm", "pmd", "addr")
-
-
-def a_callback(answer: Any, name: str, parameters: tuple[str, ...]) -> None:
-    """`NotYet` unless `answer` is an async function with these parameters."""
-    race.handed_in(answer)
-    wanted = f"async def {name}({', '.join(parameters)})"
-    if not inspect.iscoroutinefunction(answer):
-        raise NotYet(f"{name} must be `{wanted}`, handed in by its name and without brackets.")
-    try:
-        inspect.signature(answer).bind(*parameters)
-    except TypeError:
-        raise NotYet(f"Your function can't be called as {wanted[10:]}. Look at its parameters.") from None
 
 
 def walking(clear_young: Any) -> Any:
@@ -78,7 +70,7 @@ def _alone(first: Any, second: Any, accessed: bool, dirty: bool) -> str:
         return "The page was dirty before, and its D is gone. It would be dropped unsaved."
     for given in (first, second):
         if not isinstance(given, bool):
-            return f"clear_young() gave {given!r}. Give True or False: was A set?"
+            return f"clear_young() gave {shown(given)}. Give True or False: was A set?"
     if not first:
         return "A was set, and clear_young() gave False."
     if accessed:
@@ -88,20 +80,71 @@ def _alone(first: Any, second: Any, accessed: bool, dirty: bool) -> str:
     return ""
 
 
+class YoungKept(Operation):
+    """The end of a walk over a page that was old at first: a mark that the hardware set is told, or still there."""
+
+    __slots__ = ("pte", "user", "told")
+    kind = "result"
+
+    def __init__(self, pte: EntryPointer, user: int, told: Any) -> None:
+        self.pte, self.user, self.told = pte, pte.machine.cpus[user], told
+
+    def footprint(self, cpu: int) -> Footprint:
+        return (self.pte.cell, self.user.tlb), ()
+
+    def execute(self, memory: Memory, cpu: int) -> Hashable:
+        raw: Any = memory[self.pte.cell]
+        accessed = self.pte.machine.format.decode(raw, "pte").accessed
+        touched = any(entry.level == "pte" for entry in memory[self.user.tlb])  # it walked, and so it set A
+        if touched and not accessed and not self.told:
+            raise Violation("The program used the page, A was set and is gone, and clear_young() gave False.")
+        if self.told and not touched and not accessed:
+            raise Violation("A was clear, nobody had used the page yet, and clear_young() gave True.")
+        return None
+
+    def text(self) -> str:
+        return "gives its result"
+
+
+def used_meanwhile(clear_young: Any) -> Scenario:
+    """An old page, which the program on the other CPU uses for the first time."""
+    walk = walking(clear_young)
+
+    async def clear_young_once(mm: Mm, addr: int) -> None:
+        pte = mm.initial_table(addr, "pte").entry(mm.format.index(addr, "pte"), "pte")
+        await YoungKept(pte, 1, await walk(mm, addr))
+
+    def lay_out(stage: Stage) -> None:
+        ground = anonymous(stage, (CHANGER,))
+        mm, addr = ground.mm, ground.addr
+        table, index = mm.initial_table(addr, "pte"), mm.format.index(addr, "pte")
+        table.contents[index] = mm.format.mkold(table.contents[index], "pte")
+        stage.run(WALKER, clear_young_once, mm, addr)
+        stage.run(CHANGER, touch, mm, addr)
+
+    return scenes.scene("clear_young-vs-first-use", lay_out, "5.15.0", user=(CHANGER,))
+
+
 def check(answer: Any, seed: int) -> str:
     """Right with nobody there; then nothing lost against hardware and everybody who writes ptes."""
-    a_callback(answer, "clear_young", CALLBACK)
-    scenario = alone(answer)
-    verdict = explore(scenario, limit=race.LIMITS)
-    if verdict.outcome != "safe":
-        race.refuse(scenario, verdict, "", "With nobody else there: ")
-    return race.safe_against(walking(answer), race.trials(CHANGERS, *KERNELS), words=_words, accept=_bool)
+    clear_young = scenes.handed_in(answer, "clear_young", CALLBACK)
+    for scenario, where in (
+        (alone(clear_young), "With nobody else there: "),
+        (used_meanwhile(clear_young), "Against a program that uses an old page: "),
+    ):
+        verdict = explore(scenario, limit=race.LIMITS)
+        if verdict.outcome != "safe":
+            race.refuse(scenario, verdict, "", where)
+    tries = race.trials(CHANGERS, *KERNELS)
+    return race.safe_against(walking(clear_young), tries, words=_words, accept=_true)
 
 
-def _bool(trial: race.Trial, result: Any) -> str:
-    return (
-        "" if isinstance(result, bool) else f"clear_young() gave {result!r}. Give True or False: was A set?"
-    )
+def _true(trial: race.Trial, result: Any) -> str:
+    if not isinstance(result, bool):
+        return f"clear_young() gave {shown(result)}. Give True or False: was A set?"
+    if trial.changer == "user-access" and not result:
+        return "A was set from the first step on, and clear_young() gave False."
+    return ""
 
 
 def _words(trial: race.Trial, verdict: Verdict) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ptwalk.checks import race
+from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
-from ptwalk.checks.walkers.clear_young import a_callback
+from ptwalk.checks.preflight import shown
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import leaf, mm_find_pmd
 from ptwalk.scenarios import Never, Scenario
@@ -53,6 +53,11 @@ def quiet(count_young: Any, release: str) -> Scenario:
         assert pmd is not None
         split = not leaf(await pmd.read())
         await race.Result(_quiet(count, split))
+        again = await count_young(mm, addr, addr + 4 * size)
+        if again != count:
+            await race.Result(
+                f"Nobody changed anything, and count_young() gave {count} first, then {shown(again)}."
+            )
 
     def lay_out(stage: Stage) -> None:
         mm = stage.mm()
@@ -74,7 +79,7 @@ def quiet(count_young: Any, release: str) -> Scenario:
 
 def _quiet(count: Any, split: bool) -> str:
     if isinstance(count, bool) or not isinstance(count, int):
-        return f"count_young() gave {count!r}. Give a number."
+        return f"count_young() gave {shown(count)}. Give a number."
     if split:
         return "The walk split your huge page: a reader that changes what it measures."
     if count == QUIET:
@@ -92,13 +97,13 @@ def _quiet(count: Any, split: bool) -> str:
 
 def check(answer: Any, seed: int) -> str:
     """The truth with nobody there; then a number that was true at some moment of the walk."""
-    a_callback(answer, "count_young", ("mm", "start", "end"))
+    count_young = scenes.handed_in(answer, "count_young", ("mm", "start", "end"))
     for release in KERNELS:
-        scenario = quiet(answer, release)
+        scenario = quiet(count_young, release)
         verdict = explore(scenario, limit=race.LIMITS)
         if verdict.outcome != "safe":
             race.refuse(scenario, verdict, "", f"With nobody else there, kernel {release}: ")
-    return race.safe_against(walking(answer), race.trials(TRUE, *KERNELS), words=_words, accept=_true)
+    return race.safe_against(walking(count_young), race.trials(TRUE, *KERNELS), words=_words, accept=_true)
 
 
 def _true(trial: race.Trial, result: Any) -> str:

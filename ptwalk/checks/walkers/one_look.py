@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptwalk.checks import race
+from ptwalk.actors.fault import page_fault
+from ptwalk.actors.thp_split import split_thp
+from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
-from ptwalk.checks.walkers.clear_young import a_callback
+from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import is_table, leaf, lock_of_table, mm_find_pmd
 from ptwalk.kernel.vma import find_vma
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.scenarios import Never, Scenario
+from ptwalk.scenarios.changers import CHANGER
 from ptwalk.scenarios.ground import anonymous
+from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Verdict
 from ptwalk.trials import explore
@@ -35,10 +39,9 @@ def walking(find_pte: Any) -> Any:
             pte = await find_pte(mm, pmd, addr)
             if pte is None:
                 return None
-            if not isinstance(pte, EntryPointer):
-                await race.Result(
-                    f"find_pte() gave {type(pte).__name__}. Give a pointer to the pte, or None."
-                )
+            wrong = _no_pte(pte, mm, addr)
+            if wrong:
+                await race.Result(wrong)
                 return None
             ptl = lock_of_table(mm, pte.frame)
             await spin_lock(ptl)
@@ -47,6 +50,37 @@ def walking(find_pte: Any) -> Any:
             return entry
 
     return find_pte_walk
+
+
+def _no_pte(pte: object, mm: Mm, addr: int) -> str:
+    """What is wrong with what the helper gave, if it is no pointer to the pte of this address."""
+    if not isinstance(pte, EntryPointer):
+        return f"find_pte() gave {type(pte).__name__}. Give a pointer to the pte, or None."
+    if pte.level.name != "pte":
+        return f"find_pte() gave a pointer to a {pte.level.name} entry. The pte is one table further down."
+    if pte.index != mm.format.index(addr, "pte"):
+        return f"find_pte() gave pte[{pte.index}]. The address has another index in its table."
+    return ""
+
+
+@allocates
+async def huge_and_split(mm: Mm, addr: int) -> None:
+    """A page fault installs a huge page, and somebody splits it at once: none, huge, table."""
+    await page_fault(mm, addr, huge=True)
+    await split_thp(mm, addr)
+
+
+def came_and_split(walk: Any) -> Scenario:
+    """The walk against a pmd that is none at first, huge for a moment, and then a table."""
+
+    def lay_out(stage: Stage) -> None:
+        made = anonymous(stage, (CHANGER,), populate=False, whole=True)
+        made.mm.watch(made.addr)
+        made.mm.initial_table(made.addr, made.mm.pmd_level.name)
+        stage.run(WALKER, walk, made.mm, made.addr)
+        stage.run(CHANGER, huge_and_split, made.mm, made.addr)
+
+    return scenes.scene("find_pte-vs-huge-and-split", lay_out, "5.15.0")
 
 
 def quiet(find_pte: Any, ground: str) -> Scenario:
@@ -82,15 +116,17 @@ def quiet(find_pte: Any, ground: str) -> Scenario:
 
 def check(answer: Any, seed: int) -> str:
     """Right with nobody there; then against everybody who may change a pmd under the read lock."""
-    a_callback(answer, "find_pte", ("mm", "pmd", "addr"))
+    find_pte = scenes.handed_in(answer, "find_pte", ("mm", "pmd", "addr"))
     for ground in GROUNDS:
-        scenario = quiet(answer, ground)
+        scenario = quiet(find_pte, ground)
         verdict = explore(scenario, limit=race.LIMITS)
         if verdict.outcome != "safe":
             race.refuse(scenario, verdict, _said(verdict), "With nobody else there: ")
-    return race.safe_against(
-        walking(answer), race.trials(CHANGERS, *KERNELS), words=lambda _, seen: _said(seen)
+    walk = walking(find_pte)
+    scenes.Searched().search(
+        came_and_split(walk), _said, "Against a huge fault, and a split right after it: "
     )
+    return race.safe_against(walk, race.trials(CHANGERS, *KERNELS), words=lambda _, seen: _said(seen))
 
 
 def _said(verdict: Verdict) -> str:

@@ -118,7 +118,37 @@ def table_of_answers(read, root, va):
     return {0x10010: 0x1428D0010}.get(va, 0x1428D0000 + (va & 0xFFF))
 
 
-RIGHT = {"loop": lambda: loop, "recursion": lambda: recursion}
+def bit_strings(read, root, va):
+    """Right: as one does it on paper."""
+    bits = f"{va:064b}"
+    if len(set(bits[:17])) > 1:
+        return None
+    table = root
+    for at in (16, 25, 34, 43):
+        entry = f"{read(table + 8 * int(bits[at : at + 9], 2)):064b}"
+        if entry[-1] == "0":
+            return None
+        if at == 43 or (at > 16 and entry[-8] == "1"):
+            return int(entry[12 : at + 9] + bits[at + 9 :], 2)
+        table = int(entry[12:52] + "0" * 12, 2)
+
+
+_seen = {}
+
+
+def remembers_addresses(read, root, va):
+    """Keeps what it found, and forgets that there are two processes."""
+    if va not in _seen:
+        _seen[va] = loop(read, root, va)
+    return _seen[va]
+
+
+def prints(read, root, va):
+    """Says it instead of giving it back."""
+    print(loop(read, root, va))
+
+
+RIGHT = {"loop": lambda: loop, "recursion": lambda: recursion, "bit strings": lambda: bit_strings}
 WRONG = {
     "as shipped": (lambda: nothing, "Is it still empty?"),
     "if entry:": (lambda: variant(present=lambda entry: entry), "in swap"),
@@ -169,6 +199,14 @@ WRONG = {
     ),
     "0 for a fault": (lambda: variant(fault=0), "A number is an answer"),
     "right for one address": (lambda: table_of_answers, "another frame"),
+    "remembers addresses": (lambda: remembers_addresses, "0x4e502b: you answered"),
+    "prints": (lambda: prints, "None for every address that was tried"),
+    "only accessed pages": (
+        lambda: variant(present=lambda entry: entry & 0x21 == 0x21),
+        "It had asked read()",
+    ),
+    "only the user's": (lambda: variant(present=lambda entry: entry & 5 == 5), "asked read() 1 times"),
+    "text": (lambda: lambda read, root, va: hex(loop(read, root, va) or 0), "a str, not a whole number"),
     "raises": (lambda: raises, "raised KeyError"),
     "async": (lambda: coroutine, "async def"),
     "a generator": (lambda: generator, "Use return"),

@@ -80,5 +80,10 @@ WRONG = {
     ),
     "a name of its own": (lambda: lambda word, level, types: "empty", "none of the names"),
     "True": (lambda: lambda word, level, types: bool(word & 1), "none of the names in STATES"),
+    "split at every level": (
+        lambda: wrong(split=lambda word, level: word & 0x80),
+        "bit 7 says split in a pmd only",
+    ),
+    "mutters": (lambda: lambda word, level, types: object(), "<object object>, which is none of the names"),
     "raises on a type": (lambda: wrong(kind=lambda word, types: types[word >> 59]), "raised KeyError"),
 }  # fmt: skip

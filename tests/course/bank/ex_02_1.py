@@ -84,6 +84,21 @@ def other_vmas(vmas, tables, start, end):
     }
 
 
+def ends_count(vmas, tables, start, end):
+    """A neighbour that begins where the table ends is taken for a user."""
+    stay = list(left(vmas, start, end))
+    return {
+        name: sum(
+            t[0] == name
+            and t[1] < end
+            and start < t[2]
+            and not any(low <= t[2] and t[1] <= high for low, high in stay)
+            for t in tables
+        )
+        for name in SIZES
+    }
+
+
 def pte_only(vmas, tables, start, end):
     """Upper levels forgotten."""
     return {**by_survivors(vmas, tables, start, end), "pmd": 0, "pud": 0}
@@ -94,7 +109,33 @@ def root_too(vmas, tables, start, end):
     return {**by_survivors(vmas, tables, start, end), "pgd": 1}
 
 
-RIGHT = {"survivors": lambda: by_survivors, "floor and ceiling": lambda: by_floor_and_ceiling}
+def by_slots(vmas, tables, start, end):
+    """Right: per level, the slots that somebody who stays still lives in."""
+    alive = {
+        name: {
+            slot
+            for low, high in left(vmas, start, end)
+            for slot in (range(low // size, (high - 1) // size + 1))
+        }
+        for name, size in SIZES.items()
+        if name != "pte"
+    }
+
+    def dies(name, low, high):
+        if name == "pte":
+            return not meets(left(vmas, start, end), low, high)
+        return low // SIZES[name] not in alive[name]
+
+    return {
+        name: sum(t[0] == name and t[1] < end and start < t[2] and dies(*t) for t in tables) for name in SIZES
+    }
+
+
+RIGHT = {
+    "survivors": lambda: by_survivors,
+    "floor and ceiling": lambda: by_floor_and_ceiling,
+    "slots": lambda: by_slots,
+}
 WRONG = {
     "as shipped": (lambda: lambda vmas, tables, start, end: None, "Give a dict"),
     "every table in the range": (lambda: every, "Linux 6.1 freed none"),
@@ -102,6 +143,7 @@ WRONG = {
     "no floor": (lambda: no_floor, "ranges, below"),
     "no ceiling": (lambda: no_ceiling, "ranges, above"),
     "a VMA is never cut": (lambda: other_vmas, "a VMA that is cut in two"),
+    "a neighbour that only touches": (lambda: ends_count, "begin just where a table does"),
     "upper levels forgotten": (lambda: pte_only, "pte tables only"),
     "the root": (lambda: root_too, "it goes at exit"),
     "a sum": (lambda: lambda vmas, tables, start, end: 3, "tables_freed() gave 3"),

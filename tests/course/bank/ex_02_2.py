@@ -1,5 +1,7 @@
 """Answers to 02.2: the six helpers in orders that hold and in orders that people write."""
 
+import asyncio
+
 
 def order(*names):
     """A tail that calls these helpers one after the other."""
@@ -48,7 +50,28 @@ RIGHT = {
         "zap", "clear_pmd", "quiesce", "flush", "free_table", "free_page"
     ),
 }
+
+
+async def leaves(k):
+    """Ends the program."""
+    raise SystemExit(3)
+
+
+async def for_ever(k):
+    """Calls itself without an end."""
+    await for_ever(k)
+
+
+async def sleeps(k):
+    """Awaits what is no step."""
+    await asyncio.sleep(0)
+
+
 WRONG = {
+    "ends the program": (lambda: leaves, "raised SystemExit"),
+    "calls itself": (lambda: for_ever, "called itself"),
+    "sleeps": (lambda: sleeps, "no helper of k"),
+    "a run, not the function": (lambda: kernel_like(None), "started already"),
     "nothing": (lambda: None, "Nothing was handed in"),
     "called at once": (lambda: 3, "async def tail(k)"),
     "as shipped": (lambda: empty, "calls none of the helpers"),

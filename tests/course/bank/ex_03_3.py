@@ -117,7 +117,67 @@ async def keeps_it(k):
         await k.unlock_table()
 
 
-RIGHT = {"try, and give up": lambda: give_up, "outer lock first": lambda: outer_first}
+async def try_then_wait(k, look_again=True):
+    """Right: tries first; if the outer lock is not free, lets go of the inner one and begins again in order."""
+    if not await k.lock_table():
+        return
+    empty = await k.all_none()
+    if not empty or k.same_lock or await k.trylock_pmd():
+        if empty:
+            await k.cut()
+            if not k.same_lock:
+                await k.unlock_pmd()
+        await k.unlock_table()
+        return
+    await k.unlock_table()
+    await k.lock_pmd()
+    if await k.lock_table():
+        if not look_again or await k.all_none():
+            await k.cut()
+        await k.unlock_table()
+    await k.unlock_pmd()
+
+
+async def waits_and_believes(k):
+    """The same, and what it saw before is not looked at again."""
+    await try_then_wait(k, look_again=False)
+
+
+async def begins_again(k):
+    """Lets go and tries again, for as long as it takes."""
+    while True:
+        if not await k.lock_table():
+            return
+        if not await k.all_none():
+            await k.unlock_table()
+            return
+        if k.same_lock or await k.trylock_pmd():
+            break
+        await k.unlock_table()
+    await k.cut()
+    if not k.same_lock:
+        await k.unlock_pmd()
+    await k.unlock_table()
+
+
+async def one_await_forgotten(k):
+    """all_none() is never run, and a coroutine is true."""
+    if await k.lock_table():
+        if k.all_none() and (k.same_lock or await k.trylock_pmd()):
+            await k.cut()
+        await k.unlock_table()
+
+
+async def a_helper_of_its_own(k):
+    """Believes that there is more."""
+    await k.lock_everything()
+
+
+RIGHT = {
+    "try, and give up": lambda: give_up,
+    "outer lock first": lambda: outer_first,
+    "try, then wait": lambda: try_then_wait,
+}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
     "called": (lambda: 1, "async def empty_table(k)"),
@@ -127,6 +187,10 @@ WRONG = {
     "looks at the pmd only": (lambda: still_linked, "A table with a page in it was cut"),
     "one lock forgotten": (lambda: one_lock_forgotten, "It waits for itself"),
     "spins": (lambda: spins, "goes round and round"),
+    "believes what it saw": (lambda: waits_and_believes, "a page fault next door and then one here"),
+    "begins again and again": (lambda: begins_again, "no number of rounds is sure"),
+    "one await forgotten": (lambda: one_await_forgotten, "forgets 'await'"),
+    "a helper of its own": (lambda: a_helper_of_its_own, "there is no helper k.lock_everything"),
     "never cuts": (lambda: never_cuts, "Alone, with an empty table"),
     "gives up for ever": (
         lambda: always_gives_up,

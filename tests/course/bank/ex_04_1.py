@@ -130,6 +130,44 @@ async def keeps_the_lock(slot, walk, add, at, upto):
     return 0
 
 
+async def clears_what_it_counts(mm, start, end):
+    """Takes A away, as a monitor does."""
+    count = 0
+
+    async def pmd_entry(slot, at, upto, walk):
+        nonlocal count
+        entry = await slot.read()
+        if leaf(entry):
+            count += 512 * entry.accessed
+            walk.action = "continue"
+        return 0
+
+    async def pte_entry(slot, at, upto, walk):
+        nonlocal count
+        count += (await slot.test_and_clear_young()).accessed
+        return 0
+
+    async with mm.mmap_lock.read():
+        await walk_page_range(mm, start, end, MmWalkOps(pmd_entry=pmd_entry, pte_entry=pte_entry))
+    return count
+
+
+async def always_514(mm, start, end):
+    """The number that the quiet machine has."""
+    return 514
+
+
+async def again_and_again(slot, walk, add, at, upto):
+    """Never content."""
+    walk.action = "again"
+    return 0
+
+
+async def lock_for_each_table(mm, start, end):
+    """Right: lets others in between two tables."""
+    return sum([await counting(huge_locked)(mm, at, at + (2 << 20)) for at in range(start, end, 2 << 20)])
+
+
 async def nothing_comes_back(mm, start, end):
     """No return."""
     await counting(huge_locked)(mm, start, end)
@@ -139,6 +177,7 @@ RIGHT = {
     "huge under its lock, ptes by the walker": lambda: counting(huge_locked),
     "both levels in pmd_entry": lambda: counting(both_levels, pte=False),
     "one load of the pmd": lambda: counting(one_load),
+    "table by table": lambda: lock_for_each_table,
 }
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -154,5 +193,8 @@ WRONG = {
     "drops mmap_lock": (lambda: counting(drops_the_lock), "from the first step to the last"),
     "no lock at all": (lambda: counting(huge_locked, lock=False), "Asserted lock not held"),
     "keeps the lock": (lambda: counting(keeps_the_lock), "holds"),
+    "clears what it counts": (lambda: clears_what_it_counts, "gave 514 first, then 512"),
+    "the number of the quiet machine": (lambda: always_514, "At no moment of this walk"),
+    "again and again": (lambda: counting(again_and_again), "goes round in circles"),
     "no result": (lambda: nothing_comes_back, "gave None"),
 }

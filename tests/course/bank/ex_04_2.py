@@ -48,6 +48,43 @@ async def swap_once(mm, pte):
     return True
 
 
+async def swap_failed_is_old(mm, pte):
+    """One try, and if it fails the page is called old."""
+    entry = await pte.read()
+    if not entry.linux_present or not entry.accessed:
+        return False
+    return bool(await pte.cmpxchg(entry, mm.format.mkold(entry.raw, "pte")))
+
+
+async def old_news(mm, pte):
+    """Clears in one step, and tells what it saw in the step before."""
+    entry = await pte.read()
+    await pte.test_and_clear_young()
+    return entry.accessed
+
+
+async def always_young(mm, pte):
+    """Clears, and does not look at what it cleared."""
+    await pte.test_and_clear_young()
+    return True
+
+
+async def looks_afterwards(mm, pte):
+    """Tells what is there when A is gone."""
+    await pte.test_and_clear_young()
+    return (await pte.read()).accessed
+
+
+async def with_finally(mm, pmd, addr):
+    """Right: one way out for the lock."""
+    pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
+    try:
+        return pte is not None and (await pte.test_and_clear_young()).accessed
+    finally:
+        if ptl is not None:
+            await pte_unmap_unlock(mm, ptl)
+
+
 async def modify_prot(mm, pte):
     """Takes the entry away, and puts it back old: the hardware faults in between."""
     entry = await pte.get_and_clear()
@@ -125,6 +162,7 @@ RIGHT = {
     "looks first": lambda: locked(only_if_present),
     "compare and swap": lambda: locked(compare_and_swap),
     "compare and swap once": lambda: locked(swap_once),
+    "with finally": lambda: with_finally,
     "take away and put back": lambda: locked(modify_prot),
 }
 WRONG = {
@@ -133,6 +171,10 @@ WRONG = {
     "two loads and a store": (lambda: locked(load_and_store_looking_twice), "the hardware set D"),
     "a mask too wide": (lambda: locked(clears_d), "its D is gone"),
     "no result": (lambda: locked(forgets_result), "gave None"),
+    "a failed swap means old": (lambda: locked(swap_failed_is_old), "A was set from the first step on"),
+    "old news": (lambda: locked(old_news), "A was set and is gone"),
+    "always young": (lambda: locked(always_young), "At the second call A was clear"),
+    "looks afterwards": (lambda: locked(looks_afterwards), "A was set, and clear_young() gave False"),
     "only looks": (lambda: locked(only_looks), "A is still set"),
     "takes the entry": (lambda: locked(clears_all), "its D is gone"),
     "without the lock": (lambda: without_lock, "without"),

@@ -99,6 +99,33 @@ async def gives_the_entry(mm, pmd, addr):
     return await offset_lockless(pmd, entry, addr).read() if is_table(entry) else None
 
 
+async def looks_at_the_end(mm, pmd, addr):
+    """Three loads, and a last one to be sure: huge and split in between, it is fooled."""
+    if leaf(await pmd.read()) or none(await pmd.read()):
+        return None
+    pte = offset_lockless(pmd, await pmd.read(), addr)
+    return pte if is_table(await pmd.read()) else None
+
+
+async def next_pte(mm, pmd, addr):
+    """One pte too far."""
+    entry = await pmd.read()
+    return offset_lockless(pmd, entry, addr + mm.format.page_size) if is_table(entry) else None
+
+
+async def gives_the_pmd(mm, pmd, addr):
+    """The pointer that it was given."""
+    return pmd if is_table(await pmd.read()) else None
+
+
+async def the_same_twice(mm, pmd, addr):
+    """Right: reads until two loads agree, and goes on with that word."""
+    entry = await pmd.read()
+    while entry != (again := await pmd.read()):
+        entry = again
+    return offset_lockless(pmd, entry, addr) if is_table(entry) else None
+
+
 async def keeps_lock(mm, pmd, addr):
     """Gives the answer and keeps the lock."""
     await pmd_lock(mm, pmd)
@@ -108,6 +135,7 @@ async def keeps_lock(mm, pmd, addr):
 RIGHT = {
     "one load": lambda: one_load,
     "under the lock": lambda: under_the_lock,
+    "until two loads agree": lambda: the_same_twice,
     "as Linux has it": lambda: as_linux,
 }
 WRONG = {
@@ -120,6 +148,9 @@ WRONG = {
     "lock dropped too early": (lambda: unlocks_too_early, "as if it were a table"),
     "never finds": (lambda: never_finds, "says there is none"),
     "gives the entry": (lambda: gives_the_entry, "Give a pointer to the pte"),
+    "looks once more at the end": (lambda: looks_at_the_end, "a huge fault, and a split right after it"),
+    "one pte too far": (lambda: next_pte, "another index"),
+    "the pmd itself": (lambda: gives_the_pmd, "one table further down"),
     "keeps the lock": (lambda: keeps_lock, "holds"),
-    "two parameters": (lambda: pmd_offset, "can't be called as find_pte(mm, pmd, addr)"),
+    "two parameters": (lambda: pmd_offset, "It is called as async def find_pte(mm, pmd, addr)"),
 }

@@ -1,6 +1,12 @@
 """Answers to 05.2: the walker mended in two ways, and nine ways that are not enough."""
 
-from ptwalk.kernel.mmap_lock import mmap_read_lock, mmap_read_unlock, mmap_write_lock, mmap_write_unlock
+from ptwalk.kernel.mmap_lock import (
+    mmap_read_lock,
+    mmap_read_trylock,
+    mmap_read_unlock,
+    mmap_write_lock,
+    mmap_write_unlock,
+)
 from ptwalk.kernel.pgtable import (
     is_table,
     mm_find_pmd,
@@ -12,6 +18,7 @@ from ptwalk.kernel.pgtable import (
 )
 from ptwalk.kernel.vma import find_vma
 from ptwalk.machine.locks import spin_lock, spin_unlock
+from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
 from ptwalk.walk.damon import damon_ptep_mkold, damon_va_mkold_v34
 from ptwalk.walk.pagewalk import MmWalkOps, walk_page_range
 
@@ -144,6 +151,42 @@ async def keeps_lock(mm, addr):
     await mmap_read_unlock(mm)
 
 
+async def upper_tables_first(mm, addr):
+    """Goes down once without the lock, to see if it is worth the while."""
+    if await mm_find_pmd(mm, addr) is None:
+        return
+    await by_hand(mm, addr)
+
+
+async def whole_table(mm, addr):
+    """Two MiB instead of one page."""
+    async with mm.mmap_lock.read():
+        await walk_page_range(mm, addr, addr + (2 << 20), MmWalkOps(pte_entry=pte_entry))
+
+
+async def asserts(mm, addr):
+    """Believes that there is a VMA."""
+    async with mm.mmap_lock.read():
+        assert addr in await find_vma(mm, addr)
+        await walk_down(mm, addr)
+
+
+async def under_rcu(mm, addr):
+    """An RCU section, on a kernel that does not free by RCU."""
+    await rcu_read_lock(mm.machine)
+    await walk_down(mm, addr)
+    await rcu_read_unlock(mm.machine)
+
+
+async def gives_up(mm, addr):
+    """Right: a trylock, and another time if it fails."""
+    if await mmap_read_trylock(mm):
+        vma = await find_vma(mm, addr)
+        if vma is not None and addr in vma:
+            await walk_down(mm, addr)
+        await mmap_read_unlock(mm)
+
+
 async def does_nothing(mm, addr):
     """Safe, and of no use."""
 
@@ -164,7 +207,12 @@ def not_async(mm, addr):
     """A plain function."""
 
 
-RIGHT = {"page walk": lambda: by_page_walk, "by hand": lambda: by_hand, "write lock": lambda: write_locked}
+RIGHT = {
+    "page walk": lambda: by_page_walk,
+    "by hand": lambda: by_hand,
+    "write lock": lambda: write_locked,
+    "trylock": lambda: gives_up,
+}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
     "not async": (lambda: not_async, "is not async"),
@@ -178,5 +226,9 @@ WRONG = {
     "the next VMA above": (lambda: vma_above, "the next VMA above it"),
     "mmap_lock dropped early": (lambda: dropped_early, "took the page-table lock then"),
     "lock of the PMD table": (lambda: pmd_locked, "takes no page-table lock"),
+    "upper tables first": (lambda: upper_tables_first, "You read a table, then took mmap_lock"),
+    "the whole table": (lambda: whole_table, "the next page lost its accessed bit too"),
+    "asserts a VMA": (lambda: asserts, "raised"),
+    "RCU for it": (lambda: under_rcu, "munmap freed one under it"),
     "keeps mmap_lock": (lambda: keeps_lock, "still holds the mmap_lock"),
 }
