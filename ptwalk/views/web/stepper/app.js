@@ -7,13 +7,14 @@ import { unpackTimeline } from "./packing.js";
 import { Run } from "./run.js";
 import { Words } from "./words.js";
 import { layoutOf } from "./layout.js";
+import { needsOf } from "./room.js";
 import { touched, whereText } from "./meaning.js";
 import { tablesView, tableContext } from "./tables.js";
 import { drawArrows } from "./arrows.js";
 import { lanesView } from "./lanes.js";
 import { timelineView } from "./timeline.js";
 import { verdictView } from "./verdict.js";
-import { headView, sayView, noteView } from "./head.js";
+import { headView, noteView, sayLines, sayView } from "./head.js";
 import { sheetView, runTable } from "./sheets.js";
 import { Speech } from "./speech.js";
 import { recordedAt } from "./compare.js";
@@ -118,6 +119,7 @@ export class Stepper {
       fatal: Boolean(run.report && run.report.step === n && n > 0),
       touched: touched(step),
       layout: layoutOf(run),
+      needs: needsOf(run, words),
       sentence: parts.map((p) => p.text).join(" "),
       live: Boolean(this.session),
       playing: Boolean(this.player.timer),
@@ -139,7 +141,9 @@ export class Stepper {
     const focused = active && this.root.contains(active) ? active.dataset.k : null;
     const ctx = this.context();
     this.root.classList.toggle("still", Boolean(quiet));
+    this.root.classList.toggle("broke", ctx.fatal);
     patch(zones.head, headView(ctx));
+    zones.say.style.setProperty("--lines", String(sayLines(ctx)));
     patch(zones.say, sayView(ctx));
     patch(zones.note, noteView(ctx));
     patch(zones.tabs, tablesView(ctx));
@@ -147,7 +151,7 @@ export class Stepper {
     const timeline = timelineView(ctx);
     this.geometry = timeline.geometry;
     patch(zones.tl, timeline.kids);
-    patch(zones.vw, [verdictView(ctx)]);
+    patch(zones.vw, verdictView(ctx));
     drawArrows(zones.tabs.querySelector(".stage"), ctx);
     this.drawSheet(ctx);
     this.keepFocus(focused);

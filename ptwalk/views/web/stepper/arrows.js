@@ -26,7 +26,7 @@ function under(x1, y1, x2, y2, low, line, head) {
 /** Draw the arrows of a state. @param {HTMLElement} stage the box that holds the columns @param {any} ctx */
 export function drawArrows(stage, ctx) {
   const svg = stage.querySelector("svg.ar");
-  if (ctx.width < 560) return patch(svg, []);
+  if (ctx.shape.stacked) return patch(svg, []); // entries say where they lead
   const ground = stage.getBoundingClientRect();
   const scale = stage.offsetWidth ? ground.width / stage.offsetWidth : 1;
   const place = (selector) => {
@@ -61,7 +61,7 @@ export function drawArrows(stage, ctx) {
     for (const local of ctx.locals[cpu]) {
       const { from, to } = local.value;
       if (from === undefined || to === undefined || !row(from) || !box(to)) continue;
-      const said = ctx.truths.get(local.value);
+      const said = ctx.truths.get(local);
       beliefs.push({
         cpu,
         from,

@@ -1,6 +1,7 @@
 // The head of the widget, the sentence, and the notes of the modes: all that stands above the tables.
 
 import { h, classes } from "./dom.js";
+import { linesFor } from "./room.js";
 import { scheduleLine } from "./run.js";
 
 function button(ctx, act, text, more) {
@@ -11,7 +12,7 @@ function button(ctx, act, text, more) {
 export function headView(ctx) {
   const { words, run } = ctx;
   const line = scheduleLine(run.choices(ctx.n));
-  const short = line.length > 20 ? `…${line.slice(-16)}` : line || "–";
+  const short = line.length > 15 ? `…${line.slice(-14).replace(/^\S* /, "")}` : line || "–"; // as wide in every step
   return [
     h("h2", { title: run.head.title }, run.head.title),
     h(
@@ -57,7 +58,13 @@ export function headView(ctx) {
   ];
 }
 
-/** The sentence of a step: it keeps its height, so that nothing below it jumps. @param {any} ctx */
+/** The lines kept for the longest sentence of the run, so that nothing below it jumps. @param {any} ctx */
+export function sayLines(ctx) {
+  const beside = ctx.width < 860 ? 0 : 150; // the step's number, before the sentence or above it
+  return linesFor(ctx.needs.sentence, ctx.inner - beside);
+}
+
+/** The sentence of a step. @param {any} ctx */
 export function sayView(ctx) {
   const { words } = ctx;
   const number = ctx.n ? words.ui("step_of", { n: ctx.n, total: ctx.run.length }) : words.ui("before");

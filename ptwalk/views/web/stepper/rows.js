@@ -11,7 +11,7 @@ function handsOn(ctx, slot) {
   for (let cpu = 0; cpu < ctx.run.cpus.length; cpu++) {
     let kind = null;
     for (const local of ctx.locals[cpu]) {
-      const said = ctx.truths.get(local.value);
+      const said = ctx.truths.get(local);
       const bad = said.status === "dangling" ? "dang" : "stale";
       if (local.value.at === slot) kind = said.status === "live" ? "" : bad;
       else if (kind === null && local.value.from === slot) kind = said.false ? "stale" : "was";
@@ -24,7 +24,7 @@ function handsOn(ctx, slot) {
 
 export function handOf(ctx, cpu, frame) {
   for (const local of ctx.locals[cpu]) {
-    const said = ctx.truths.get(local.value);
+    const said = ctx.truths.get(local);
     if (said.frame === frame && said.status !== "live") return said.status === "dangling" ? "dang" : "stale";
   }
   return "";
@@ -44,10 +44,15 @@ function pointsAtWhole(ctx, cpu, frame, index) {
   return index === "lock" ? false : path === undefined ? Number(index) === box.rows[0] : Number(index) === path;
 }
 
-function bitsOf(ctx, level, marks) {
-  const all = ctx.layout.marks[level] || [];
+/** Whether a level's entries have so many bits that they need two lines. */
+export function needsTwoLines(ctx, box) {
+  return (ctx.layout.marks[box.level] || []).length > 7;
+}
+
+function bitsOf(ctx, box, marks) {
+  const all = ctx.layout.marks[box.level] || [];
   const set = new Set((marks || "").split(" "));
-  const crowded = all.length > 7; // then only the bits that are on: dots would push them out of the box
+  const crowded = needsTwoLines(ctx, box); // then only the bits that are on: dots would push them out of the box
   return h(
     "span",
     { class: "bits" },
@@ -86,7 +91,7 @@ export function entryRow(ctx, box, index) {
   let target = "";
   const gone = frame.state === "freed";
   if (entry && entry.to !== undefined && !gone) {
-    value = bitsOf(ctx, box.level, entry.marks);
+    value = bitsOf(ctx, box, entry.marks);
     target = `→ ${entry.to}`;
   } else {
     const word = gone ? ctx.words.ui("anything") : ctx.words.word((entry && entry.word) || "none");
@@ -99,7 +104,7 @@ export function entryRow(ctx, box, index) {
     {
       key: slot,
       "data-slot": slot,
-      class: classes("row", quiet && "mut", hit ? "fatal" : changed && `chg ${hue}`),
+      class: classes("row", needsTwoLines(ctx, box) && "tall", quiet && "mut", hit ? "fatal" : changed && `chg ${hue}`),
       title: entry && entry.raw ? `0x${entry.raw.padStart(16, "0")}` : null,
     },
     gutter(ctx, hands, wrote && !(hit && hands.length) ? ctx.step.cpu : null),

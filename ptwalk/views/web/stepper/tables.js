@@ -3,19 +3,24 @@
 
 import { h, classes } from "./dom.js";
 import { localsOf, truth } from "./meaning.js";
-import { entryRow, handOf, lockRow } from "./rows.js";
-import { namedTag, hueClass } from "./tags.js";
+import { factsView } from "./facts.js";
+import { BOLD, linesFor } from "./room.js";
+import { entryRow, handOf, needsTwoLines, lockRow } from "./rows.js";
+import { hueClass } from "./tags.js";
+
+/** All that may be said below a table. */
+const FLAGS = ["points_here", "still_stale", "still_dangling", "writes_here"];
 
 function flagsOf(ctx, box) {
   const flags = [];
   ctx.run.cpus.forEach((cpu, number) => {
     const into = ctx.locals[number].filter((l) => {
-      const said = ctx.truths.get(l.value);
+      const said = ctx.truths.get(l);
       return said.frame === box.id && (l.value.from !== undefined || l.value.at !== undefined);
     });
-    if (!into.length || box.page) return;
-    const status = handOf(ctx, number, box.id);
     const hit = ctx.fatal && ctx.run.report.frame === box.id && ctx.run.report.cpu === number;
+    if ((!into.length && !hit) || box.page) return;
+    const status = handOf(ctx, number, box.id);
     const deeper = ctx.locals[number].some((l) => (l.value.from || "").startsWith(`${box.id}.`));
     const frame = ctx.state.get(`f${box.id}`);
     if (!hit && !status && (deeper || frame.state !== "live")) return;
@@ -37,17 +42,35 @@ function flagsOf(ctx, box) {
   return flags;
 }
 
-function boxView(ctx, box) {
-  const flags = ctx.state.has(`f${box.id}`) ? flagsOf(ctx, box) : [];
+/** What is said of a table stands below it; its room is kept from the start, so that no box moves when it is said. */
+function flagsView(ctx, box, flags, width) {
+  const most = ctx.needs.flags.get(box.id) || 0;
+  if (!most || box.page) return null;
+  const said = ctx.needs.fallen.has(box.id) ? FLAGS : FLAGS.slice(0, 1);
+  const longest = Math.max(...said.map((key) => ctx.words.ui(key, { who: ctx.run.cpus[0].name }).length));
+  const height = 18 * most * linesFor(longest * BOLD, width);
+  return h("div", { class: "flags", key: `flags${box.id}`, style: `min-height:${height}px` }, flags);
+}
+
+/** A frame that does not exist yet: nothing is seen of it, but its place is kept. */
+function absentBox(ctx, box, width) {
+  const rows = box.rows.map(() => h("div", { class: classes("row", needsTwoLines(ctx, box) && "tall") }));
+  return [
+    h(
+      "div",
+      { class: "fr absent", key: box.id, "data-frame": box.id, "aria-hidden": "true" },
+      h("div", { class: "hd" }, h("b", null, ctx.words.frame(box.id))),
+      box.lock && !box.page ? h("div", { class: "row meta" }) : null,
+      rows,
+      h("div", { class: "row more" }, h("span", null, "–")),
+    ),
+    flagsView(ctx, box, [], width),
+  ];
+}
+
+function boxView(ctx, box, width) {
   const frame = ctx.state.get(`f${box.id}`);
-  if (!frame)
-    return h("div", {
-      class: "fr absent",
-      key: box.id,
-      "data-frame": box.id,
-      "aria-hidden": "true",
-      style: `height:${boxHeight(box)}px`,
-    });
+  if (!frame) return absentBox(ctx, box, width);
   const was = ctx.before ? ctx.before.get(`f${box.id}`) : null;
   const turned = ctx.step && (!was || was.state !== frame.state || was.generation !== frame.generation);
   const hit = ctx.fatal && ctx.run.report.frame === box.id;
@@ -80,7 +103,7 @@ function boxView(ctx, box) {
     ctx.rowsOf(box).map((index) => entryRow(ctx, box, index)),
     lastLine(ctx, box, frame, note, owned),
   );
-  return flags.length ? [drawn, h("div", { class: "flags", key: `flags${box.id}` }, flags)] : drawn;
+  return [drawn, flagsView(ctx, box, flagsOf(ctx, box), width)];
 }
 
 function lastLine(ctx, box, frame, note, owned) {
@@ -90,7 +113,7 @@ function lastLine(ctx, box, frame, note, owned) {
     return h(
       "div",
       { class: "row more" },
-      h("span", null, shared || text),
+      h("span", { title: shared || text }, shared || text),
       owned && !shared ? h("span", { class: "tg" }, owned) : null,
     );
   }
@@ -120,38 +143,6 @@ function pageText(ctx, { size }) {
   if (!(size > 2 ** (ctx.run.head.page_shift || 12))) return ctx.words.ui("anonymous");
   const [unit, shift] = size >= 2 ** 30 ? ["GiB", 30] : size >= 2 ** 20 ? ["MiB", 20] : ["KiB", 10];
   return ctx.words.ui("huge_page", { size: `${size / 2 ** shift} ${unit}` });
-}
-
-/** The height a box will have, so that its place is kept before it exists. */
-function boxHeight(box) {
-  return 21 + 2 + (box.lock && !box.page ? 25 : 0) + 24 * box.rows.length + 22 + 24;
-}
-
-/** Locks and facts that live in no frame. */
-function factsView(ctx) {
-  const rows = [];
-  for (const lock of ctx.run.locks) {
-    if (lock.frame !== undefined || lock.absent || !ctx.state.has(`l:${lock.id}`)) continue;
-    const held = ctx.state.get(`l:${lock.id}`).held;
-    const value = held.length
-      ? held.map(([cpu, mode]) => [namedTag(ctx.run, cpu), ` ${ctx.words.word(mode)} `])
-      : ctx.words.ui("unlocked");
-    rows.push([`l:${lock.id}`, lock.name, value]);
-  }
-  for (const [key, value] of ctx.state) if (key.startsWith("x:")) rows.push([key, key.slice(2), ctx.words.word(value)]);
-  return h(
-    "div",
-    { class: "mm" },
-    rows.slice(0, 6).map(([key, name, value]) => {
-      const changed = ctx.touched.has(key) && ctx.step;
-      return h(
-        "div",
-        { key, class: changed ? `chg ${hueClass(ctx.run, ctx.step.cpu)}` : null },
-        h("span", { class: "mut" }, name),
-        h("span", null, value),
-      );
-    }),
-  );
 }
 
 function columnHead(ctx, column) {
@@ -191,10 +182,30 @@ function foldedLevels(ctx) {
   return folded;
 }
 
-/** The whole picture of the tables. @param {any} ctx */
-export function tablesView(ctx) {
+/** The least that a column needs to show an entry. */
+const LEAST = 132;
+
+/**
+ * Which levels stand side by side and how wide: as much as each can use, shrunk alike where there is not enough. Where
+ * that would be too little they stand one below the other, `stacked`, in as many columns as there is room for.
+ * @param {any} ctx @returns {{folded: number, columns: any[], widths: number[], stacked: boolean}}
+ */
+function shapeOf(ctx) {
   const folded = foldedLevels(ctx);
   const columns = ctx.layout.columns.slice(folded);
+  const gap = ctx.width < 860 ? 28 : ctx.width < 1010 ? 20 : 34;
+  const room = ctx.inner - gap * (columns.length - 1) - (ctx.width < 860 ? 18 : 0);
+  const most = columns.map((c) => (c.page ? 150 : c.boxes.some((b) => b.lock) ? 250 : 196));
+  const share = Math.min(1, (room - 150) / (most.reduce((sum, width) => sum + width, 0) - 150));
+  const widths = most.map((width, i) => Math.floor(columns[i].page ? width : width * share));
+  const stacked = ctx.width < 560 || Math.min(...widths) < LEAST;
+  const abreast = Math.max(1, Math.floor(ctx.inner / 280));
+  return { folded, columns, stacked, widths: stacked ? columns.map(() => ctx.inner / abreast - 12) : widths };
+}
+
+/** The whole picture of the tables. @param {any} ctx */
+export function tablesView(ctx) {
+  const { folded, columns, widths, stacked } = ctx.shape;
   const crumb = folded
     ? h(
         "div",
@@ -207,20 +218,10 @@ export function tablesView(ctx) {
             "→",
           ]),
         h("button", { class: "link", "data-act": "unfold", "data-k": "unfold" }, ctx.words.ui("unchanged")),
-        factsView(ctx),
+        factsView(ctx, 200),
       )
     : null;
-  const tight = ctx.width < 860 || ctx.width >= 1010 ? 0 : 1;
-  const locked = ctx.width < 860 ? 156 : tight ? 176 : 206;
-  const weights = columns.map((c) =>
-    c.page
-      ? tight
-        ? "136px"
-        : "150px"
-      : c.boxes.some((b) => b.lock)
-        ? `minmax(${locked}px, 250px)`
-        : `minmax(${tight ? 128 : 160}px, 196px)`,
-  );
+  const track = stacked ? "repeat(auto-fill,minmax(268px,1fr))" : widths.map((width) => `${width}px`).join(" ");
   return [
     crumb,
     h(
@@ -229,14 +230,14 @@ export function tablesView(ctx) {
       h("svg", { class: "ar", "aria-hidden": "true", key: "arrows" }),
       h(
         "div",
-        { class: "cols", key: "cols", style: `grid-template-columns:${ctx.width < 560 ? "1fr" : weights.join(" ")}` },
+        { class: classes("cols", stacked && "stacked"), key: "cols", style: `grid-template-columns:${track}` },
         columns.map((column, i) =>
           h(
             "div",
             { class: "col", key: column.page ? "page" : column.level.name },
             columnHead(ctx, column),
-            column.boxes.map((box) => boxView(ctx, box)),
-            i === 0 && !folded ? factsView(ctx) : null,
+            column.boxes.map((box) => boxView(ctx, box, widths[i])),
+            i === 0 && !folded ? factsView(ctx, widths[i]) : null,
           ),
         ),
       ),
@@ -248,7 +249,7 @@ export function tablesView(ctx) {
 export function tableContext(ctx) {
   const locals = ctx.run.cpus.map((_, cpu) => localsOf(ctx.state, cpu));
   const truths = new Map();
-  locals.forEach((list, cpu) => list.forEach((local) => truths.set(local.value, truth(ctx.state, cpu, local))));
+  locals.forEach((list, cpu) => list.forEach((local) => truths.set(local, truth(ctx.state, cpu, local))));
   const pathOf = (box) => {
     const level = ctx.run.head.levels.find((l) => l.name === box.level);
     return level ? level.index : undefined;
@@ -275,5 +276,5 @@ export function tableContext(ctx) {
   const offset = address
     ? `+0x${(BigInt(address) & ((1n << BigInt(ctx.run.head.page_shift || 12)) - 1n)).toString(16).padStart(3, "0")}`
     : "";
-  return { ...ctx, locals, truths, pathOf, rowsOf, offset, mapped };
+  return { ...ctx, locals, truths, pathOf, rowsOf, offset, mapped, shape: shapeOf(ctx) };
 }

@@ -8,6 +8,7 @@ import { absences, beliefBars, lifeBars, lockBars } from "./bars.js";
 import { interrupts, orderArrows, pills, switchMarks, waits } from "./pills.js";
 import { label } from "./svgtext.js";
 import { comparedRow } from "./compare.js";
+import { shortLock } from "./words.js";
 
 function geometry(ctx, rows) {
   const narrow = ctx.width < 760;
@@ -73,7 +74,7 @@ function names(ctx, g, spans) {
   for (const { lock } of spans.locks) {
     const name =
       lock.frame === undefined || g.narrow
-        ? lock.name
+        ? shortLock(lock.name)
         : ctx.words.ui("lock_of", { lock: lock.name, frame: ctx.words.frame(lock.frame) });
     const most = g.narrow ? 11 : 19;
     out.push(

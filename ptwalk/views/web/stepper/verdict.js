@@ -28,60 +28,69 @@ export function countsText(ctx, verdict) {
   return `${counts(ctx, verdict).join(", ")}.`;
 }
 
-/** The verdict or, at the fatal step, the report. @param {any} ctx */
-export function verdictView(ctx) {
+/** What is known of all runs: the state of the search in a word, and lines. */
+function knownOf(ctx) {
   const { words } = ctx;
-  const { report, verdict } = ctx.run;
-  if (ctx.options.challenge && !ctx.fatal) return null;
-  const hit = ctx.fatal;
+  const { report, verdict, compare } = ctx.run;
   const outcome = verdict ? verdict.outcome : report ? "bug" : "";
-  const title = hit
-    ? `✕ ${report.title}`
-    : words.ui(
-        { bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] ||
-          (ctx.run.compare ? "side_by_side" : ctx.live ? "no_verdict" : "one_run"),
-      );
+  const title =
+    { bug: "can_fail", safe: "safe", incomplete: "incomplete" }[outcome] ||
+    (compare ? "side_by_side" : ctx.live ? "no_verdict" : "one_run");
   const lines = [];
-  const rule = (hit && report.rule) || (verdict && verdict.rule) || "";
-  if (hit) {
-    if (report.text) lines.push(report.text);
-    if (report.cause) lines.push(words.ui("likely", { cause: report.cause }));
-    if (rule) lines.push(words.ui("rule_broken", { rule }));
-  } else if (verdict) {
+  if (verdict) {
     if (outcome === "bug" && verdict.steps) {
-      lines.push(
-        words.ui("shortest", {
-          subject: verdict.subject ? words.ui("subject", { subject: verdict.subject }) : "",
-          steps: verdict.steps,
-          switches: verdict.switches ?? 0,
-        }),
-      );
+      const subject = verdict.subject ? words.ui("subject", { subject: verdict.subject }) : "";
+      lines.push(words.ui("shortest", { subject, steps: verdict.steps, switches: verdict.switches ?? 0 }));
     }
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
-    if (rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule }));
-  } else if (ctx.run.compare && !report) lines.push(comparisonText(ctx));
+    if (verdict.rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule: verdict.rule }));
+  } else if (compare && !report) lines.push(comparisonText(ctx));
   else if (!ctx.live && !report) lines.push(words.ui("one_run_text"));
   else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
+  return { outcome, title: words.ui(title), lines };
+}
+
+/** The report of the run: what broke, why it could, and the rule. */
+function reportOf(ctx) {
+  const { words } = ctx;
+  const { report, verdict } = ctx.run;
+  const rule = report.rule || (verdict && verdict.rule) || "";
+  const lines = [
+    report.text,
+    report.cause && words.ui("likely", { cause: report.cause }),
+    rule && words.ui("rule_broken", { rule }),
+  ].filter(Boolean);
+  return { outcome: "bug", title: `✕ ${report.title}`, lines };
+}
+
+function verdictBlock(ctx, { outcome, title, lines }, hit, shown) {
+  const { verdict } = ctx.run;
+  const line = (text) => h("span", { class: "ln" }, text);
   return h(
     "div",
     {
-      class: classes("ver", hit && "hit", outcome === "bug" && "bug", outcome === "safe" && "good"),
+      class: classes("ver", hit && "hit", outcome === "bug" && "bug", outcome === "safe" && "good", !shown && "later"),
       role: "group",
-      "aria-label": words.ui("verdict"),
+      "aria-label": ctx.words.ui("verdict"),
+      "aria-hidden": shown ? null : "true",
+      key: hit ? "report" : "verdict",
     },
     h("strong", null, title),
-    h(
-      "span",
-      { class: "tx" },
-      lines.map((line) => h("span", { class: "ln", title: line }, line)),
-    ),
-    verdict
-      ? h(
-          "span",
-          { class: "ct" },
-          counts(ctx, verdict).map((line) => h("span", { class: "ln" }, line)),
-        )
-      : null,
+    h("span", { class: "tx" }, lines.map(line)),
+    verdict ? h("span", { class: "ct" }, counts(ctx, verdict).map(line)) : null,
   );
+}
+
+/**
+ * The verdict or, at the fatal step, the report. Both lie in one place, as high as the higher, so that it keeps its
+ * size in every step.
+ * @param {any} ctx
+ */
+export function verdictView(ctx) {
+  const parts = [];
+  if (!ctx.options.challenge) parts.push(verdictBlock(ctx, knownOf(ctx), false, !ctx.fatal));
+  if (ctx.run.report && (ctx.fatal || !ctx.options.challenge))
+    parts.push(verdictBlock(ctx, reportOf(ctx), true, ctx.fatal));
+  return parts;
 }

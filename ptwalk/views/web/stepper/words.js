@@ -81,6 +81,11 @@ export function entryName(words, state, slot) {
   return `${(value && value.level) || words.frame(frame)}[${index}]`;
 }
 
+/** A lock's name where room is scarce: of an address in it the end says enough. @param {string} name */
+export function shortLock(name) {
+  return name.replace(/0x[0-9a-f]+?([0-9a-f]{6})\b/, "…$1");
+}
+
 /** What people call a lock: its name, with its frame if it lives in one. */
 export function lockName(words, run, id) {
   const lock = run.locks.find((l) => l.id === id);
