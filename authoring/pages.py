@@ -15,6 +15,7 @@ from pathlib import Path
 
 import mistune
 
+from authoring import figures
 from authoring.percent import read_script
 from ptwalk.checks import registry
 from ptwalk.views.drawing import Line, Picture, Rect, Text
@@ -105,7 +106,7 @@ def _arrow(one: str, other: str) -> Line:
 def _wrapped(title: str) -> list[str]:
     words, rows = title.split(), [""]
     for word in words:
-        if rows[-1] and len(rows[-1]) + 1 + len(word) > 12:
+        if rows[-1] and len(rows[-1]) + 1 + len(word) > 11:
             rows.append(word)
         else:
             rows[-1] = f"{rows[-1]} {word}".strip()
@@ -198,6 +199,8 @@ def pages() -> dict[Path, str]:
             )
     return {
         DOCS / "images" / "course-map.svg": course_map(),
+        DOCS / "images" / "table-life.svg": figures.table_life(),
+        DOCS / "images" / "lock-places.svg": figures.lock_places(),
         DOCS / "function-index.md": function_index(),
         DOCS / "rules-sheet.html": rules_sheet(),
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ptwalk.arch import FORMAT_NAMES, Entry, Format, format_named
     from ptwalk.capture import open_capture
+    from ptwalk.checks.own_words import own_words
     from ptwalk.checks.race import failed
     from ptwalk.checks.verbs import check, hint, problem, progress, solution, start
     from ptwalk.commands.stepper import stepper
@@ -27,6 +28,7 @@ _HOME = {
     "ptwalk.capture": ("open_capture",),
     "ptwalk.checks.verbs": ("check", "hint", "problem", "progress", "solution", "start"),
     "ptwalk.checks.race": ("failed",),
+    "ptwalk.checks.own_words": ("own_words",),
     "ptwalk.commands.stepper": ("stepper",),
     "ptwalk.errors": ("PtwalkError",),
     "ptwalk.trace.walk": ("WalkRecord",),
@@ -58,6 +60,7 @@ __all__ = [
     "hint",
     "matrix",
     "open_capture",
+    "own_words",
     "problem",
     "progress",
     "replay",

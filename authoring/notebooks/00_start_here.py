@@ -8,7 +8,7 @@
 
 **After this** you can break a kernel walker by choosing which CPU moves next, and read what went wrong.
 
-About 15 minutes alone, and 15 for the exercises. You need: what a pointer is, and that you have heard of
+About 15 minutes alone, and 13 for the exercises. You need: what a pointer is, and that you have heard of
 virtual memory.
 
 A notebook is a page of text and code. Click into a cell and press Shift and Enter together: it runs, and
@@ -87,7 +87,8 @@ Yes: away from CPU 0 when it holds the pointer, and back when the table is gone.
 
 # %% explore [shut]
 found = ptwalk.explore("munmap-vs-damon-v34")
-print(found)
+print(f"{found.outcome}: {found.report.title}")
+print(f"{found.switches} switches, {found.steps} steps:")
 print(*(f"{turn.cpu}x{turn.count}" for turn in found.schedule.turns))
 
 # %% [markdown] luck
@@ -124,11 +125,12 @@ Yes. The lock lies in what the kernel keeps about the table. To find the lock, y
 
 # %% [markdown] own-words
 """
-Write your own sentence into the cell below. You will want to read it again in notebook 5.
+Say it in one sentence of your own, between the quotes below. Notebook 5 will show it to you again. It is kept
+on this machine, beside your record.
 """
 
 # %% my-sentence
-why_the_lock_does_not_help = "..."
+ptwalk.own_words("the_lock", "...")
 
 # %% [markdown] real
 """
@@ -182,7 +184,14 @@ That is what the course is about: which rule to ask, and how to prove the answer
 """
 
 # %% mended [shut]
-print(ptwalk.explore("munmap-vs-damon-merged"))
+proved = ptwalk.explore("munmap-vs-damon-merged")
+print(f"{proved.outcome}: all {proved.executions} executions, for {proved.interleavings:,} interleavings")
+
+# %% [markdown] proved-why
+"""
+An **interleaving** is one way to mix the steps of both CPUs. Most of them differ in nothing that anybody could
+see. So few executions stand for many interleavings, and a search through all of them is a proof, for this model.
+"""
 
 # %% [markdown] what-a-walk-is
 """
@@ -254,6 +263,10 @@ cell shows stays folded until you run it. Then play with the cell. Then read why
 - `ptwalk.hint("00.1")` gives the first of three hints; ask again for the next.
 - `ptwalk.solution("00.1")` shows a solution after you pass, or when you ask twice.
 - `ptwalk.progress()` shows what you have done. You assess yourself, and nothing leaves this machine.
+- A check that saw a race says so. Then `ptwalk.stepper(*ptwalk.failed())` opens the race, to step through.
+
+Do you like an editor better? In a terminal, `ptwalk watch` checks your file each time you save it, and
+`ptwalk reset 00.1` begins an exercise afresh and keeps what you had.
 
 A word that you don't know is in the [glossary](../docs/glossary.md).
 
@@ -286,5 +299,5 @@ You can make a race happen, and read the report of a search.
 Still unsafe: you have seen *that* the lock does not help, and only a hint of why. And you cannot read an
 entry yet.
 
-Exercises: [exercises/00_start_here.ipynb](../exercises/00_start_here.ipynb), about 15 minutes.
+Exercises: [exercises/00_start_here.ipynb](../exercises/00_start_here.ipynb), about 13 minutes.
 """

@@ -8,7 +8,7 @@
 
 **After this** you can say who changes an entry and when, and follow a table from its birth to its reuse.
 
-About 40 minutes alone, and 57 for the exercises. You need: [1. Page tables](01_page_tables.ipynb).
+About 45 minutes alone, and 57 for the exercises. You need: [1. Page tables](01_page_tables.ipynb).
 """
 
 # %% start
@@ -101,42 +101,26 @@ Yes. Only the mmap lock, for reading. The order is: look, allocate, lock, <b>loo
 # %% [markdown] second-look
 """
 Find the second `pmd[0]:read`. It is the important one: before the lock was taken, somebody else may have
-linked a table there. Two CPUs of one program can fault at the same time. Here they do.
-"""
+linked a table there. Two CPUs of one program can fault at the same time.
 
-# %% two-faults
-from ptwalk.actors.fault import page_fault
-from ptwalk.scenarios import Never, Scenario
-from ptwalk.scenarios.ground import anonymous
-
-
-def two_faults(stage):
-    ground = anonymous(stage, (), populate=False)
-    ground.mm.watch(ground.addr)
-    ground.mm.initial_table(ground.addr, "pmd")
-    stage.run("one", page_fault, ground.mm, ground.addr)
-    stage.run("two", page_fault, ground.mm, ground.addr)
-
-
-race = Scenario("two-faults", "two faults race for one table", two_faults, Never(), cpus=("one", "two"))
-print(str(ptwalk.explore(race)).split(";")[0])
-
-# %% [markdown] loser
-"""
-Safe, in every order.
-
-**Play.** Below is the race. Let CPU 0 take its steps up to and with `allocates a pte
-table`, then CPU 1 to its end, then CPU 0. What becomes of CPU 0's table?
+**Play.** Here they do. Let CPU 0 take its steps up to and with `allocates a pte table`, then CPU 1 to its end,
+then CPU 0. What becomes of CPU 0's table?
 """
 
 # %% play-faults
-ptwalk.stepper(race, "0x5")
+ptwalk.stepper("fault-vs-fault", "0x5")
 
 # %% [markdown] loser-explain
 """
 The loser finds the entry full, and frees its own table at once. Nobody ever saw that table. This is the one
-free of a table that needs no care.
+free of a table that needs no care. In every order?
+"""
 
+# %% two-faults [shut]
+print(str(ptwalk.explore("fault-vs-fault")).split(";")[0])
+
+# %% [markdown] hardware-writes
+"""
 ## 2. What the hardware writes
 
 A CPU that finds nothing in its TLB **walks**: it reads the entries, top down. At the end it sets **A** in
@@ -200,29 +184,37 @@ Linux does not look: there are 512, and it would have to keep others out meanwhi
 """
 
 # %% dies [shut]
-for name in ("munmap_shared_table", "munmap_tables", "munmap_alone", "munmap_thp", "dontneed"):
-    recording = load(name)
-    gone = [table.split("-table")[0].replace(",", " ") for table in recording.setup.get("tables_freed", [])]
-    print(f"{name:20} frees {', '.join(gone) or 'no table'}")
+for name in ("munmap_shared_table", "munmap_tables", "munmap_alone", "munmap_thp", "dontneed", "exit"):
+    steps = load(name).words
+    freed = [
+        word.split("-table")[0].replace("-", " ") for word in steps if "-table" in word and ":free(" in word
+    ]
+    print(f"{name:20} frees {', '.join(freed) or 'no table'}")
 
 # %% [markdown] dies-explain
 """
-- `munmap_alone` takes the whole way up: pte, pmd and pud tables. The root, the pgd table, stays: it goes
-  when the process ends.
+- `munmap_alone` takes the whole way up: pte, pmd and pud tables. The root, the pgd table, stays. Only `exit`
+  frees that one.
 - `munmap_thp` unmaps a huge page. No pmd leads to a pte table, and yet one is freed. It was **deposited**:
   put aside when the huge page was made, so that a split never lacks memory.
-- `dontneed` empties a table and leaves it linked. From Linux 6.14 on it may free the table as well.
+- `dontneed` empties a table and leaves it linked. From Linux 6.14 on it may free the table as well; the next
+  cell plays that kernel. (CPU 2 stands for the part of RCU that waits, and frees afterwards. Notebook 3
+  explains RCU.)
+"""
 
+# %% dontneed-6-14
+run = ptwalk.replay("reclaim-vs-fault", "1x26 2x3")
+for step in run.steps:
+    if step.kind in ("clear", "call_rcu", "free"):
+        print(step.number, f"CPU {step.cpu}", step.text)
+
+# %% [markdown] life
+"""
 ## 4. The life of a table
 
-| state | who can come upon it |
-| --- | --- |
-| allocated | its owner only |
-| linked | everybody who walks |
-| unlinked | who read the upper entry **before** it was cleared, and walk caches |
-| flushed | readers without locks that are still inside |
-| quiet | nobody |
-| freed, reused | nobody must |
+![The life of a table: allocated, linked, unlinked, flushed, quiet, freed, reused. Its owner has it until it is
+unlinked. Hardware may be in it until the flush, readers without locks until the wait is over. From unlinked on a
+store is lost, from freed on any use is a bug. Deposited: put aside.](../docs/images/table-life.svg)
 
 **Unlinked, flushed, quiet, freed: four events, not one.** The flush ends hardware use. Waiting for readers
 ends theirs. Only then may the memory go.
@@ -240,8 +232,16 @@ Then it shows. But from the free on, anybody may be given that page; a walker ca
 </details>
 """
 
-# %% [markdown] gather-why
+# %% hurt [shut]
+for name in ("munmap-vs-gup", "collapse-anon-vs-damon-v34", "munmap-vs-damon-v34"):
+    verdict = ptwalk.explore(name)
+    print(f"{name:27} {verdict.outcome:4} {verdict.report.title if verdict.report else ''}")
+
+# %% [markdown] hurt-why
 """
+The first walker only reads, in tables that may be unlinked: no harm. The second stores into one that is unlinked:
+nobody will ever read it. The third uses one that is freed.
+
 The kernel collects what is to be freed in an **mmu_gather**: first unmap all, then flush once, then free
 all. These are its steps, out of the recording of `munmap_tables`:
 """
@@ -256,6 +256,26 @@ print(*[word for word in words if word.startswith(kept)], sep="\n")
 `tlb_flush_pending` counts the gathers that are under way on one address space. A second gather that sees
 another one flushes everything: the first may have cleared entries which the second found empty and would
 not flush.
+
+**Predict.** Two gathers on one address space, on arm64. The forced flush forgets the upper levels, as one did
+before 2019. Who is hurt?
+
+<details><summary>Nobody, the pages are flushed</summary>
+The pages are. But the hardware also remembers tables.
+</details>
+<details><summary>A walk of the hardware</summary>
+Yes: it remembers where the pte table was, and the table is freed.
+</details>
+"""
+
+# %% two-gathers [shut]
+for name in ("munmap-vs-nested-gather", "munmap-vs-nested-gather-fixed"):
+    verdict = ptwalk.explore(name)
+    print(f"{name:30} {verdict.outcome:4} {verdict.report.title if verdict.report else ''}")
+
+# %% [markdown] boxes
+"""
+(The bug is on record: `mm/mmu_gather.c`, 7a30df49f63a. How its steps mixed is our reconstruction.)
 
 ## In the real kernel
 

@@ -8,7 +8,7 @@
 
 **After this** you can say of a lock what it stops, what it does not, and in which order it is taken.
 
-About 45 minutes alone, and 40 for the exercises. You need: [2. Who changes them](02_who_changes_them.ipynb),
+About 50 minutes alone, and 40 for the exercises. You need: [2. Who changes them](02_who_changes_them.ipynb),
 and what a mutex is.
 """
 
@@ -62,13 +62,33 @@ the kernel's notes about that very page. When the page goes, the lock goes.
 The pte table's lock guards what is *in* the table. It does not guard the link *to* the table. And to take
 it you must first find it: through the pmd, before you hold anything.
 
-(On a small machine the kernel may use one lock for all tables. Then both are the same.)
-
-**Predict.** In the recorded munmap: which locks are held at the step `pmd[0]:clear`?
+![Where the locks lie: mmap_lock and page_table_lock in the mm; each pmd and pte table's lock in the kernel's notes
+about that table; a VMA leads to the lock of its reverse map.](../docs/images/lock-places.svg)
 """
+
+# %% [markdown] one-lock
+"""
+On a small machine the kernel may use one lock for all tables of a process: `page_table_lock`, in the mm. That
+one does not go away with a table.
+
+**Predict.** Is DAMON v34 safe there?
+
+<details><summary>Yes, its lock is always there</summary>
+The lock is. The table is not.
+</details>
+<details><summary>No</summary>
+Yes, it is as wrong. It takes a good lock, and reads a table that was given back.
+</details>
+"""
+
+# %% one-lock-for-all [shut]
+print(ptwalk.explore("munmap-vs-damon-v34").report.title)
+print(ptwalk.explore("munmap-vs-damon-v34", split_ptlocks=False).report.title)
 
 # %% [markdown] predict-held
 """
+**Predict.** In the recorded munmap: which locks are held at the step `pmd[0]:clear`?
+
 <details><summary>The pte table's lock</summary>
 It was dropped when the last pte was cleared.
 </details>
@@ -219,6 +239,27 @@ for arch in ("x86-64", "arm64"):
 """
 That is why arm64 frees its tables after an RCU grace period, and x86-64 now does as well (since 6.15).
 
+**Predict.** And a reader that says `rcu_read_lock()` and leaves its interrupts on? Two readers, two ways to
+free: which of the four is not safe?
+
+<details><summary>Interrupts off, freed by RCU</summary>
+A CPU with interrupts off keeps a grace period waiting, too.
+</details>
+<details><summary>rcu_read_lock, freed after an IPI flush</summary>
+Yes. The reader's CPU answers the IPI in the middle of its section, and the table is freed.
+</details>
+<details><summary>rcu_read_lock, freed by RCU</summary>
+That is what it is for.
+</details>
+"""
+
+# %% who-waits [shut]
+for reader, name in (("interrupts off", "munmap-vs-gup"), ("rcu_read_lock", "munmap-vs-rcu-walk")):
+    for freed, other in (("after the IPI flush", name), ("by RCU", f"{name}-rcu")):
+        print(f"{reader:15} freed {freed:20} {ptwalk.explore(other).outcome}")
+
+# %% [markdown] not-consistent
+"""
 Neither makes anything *consistent*. A reader under RCU may read a table that was cut off long ago. It is
 legal; what it reads is just old.
 

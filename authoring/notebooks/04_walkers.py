@@ -9,7 +9,7 @@
 **After this** you can choose between the kernel's two ways to walk, and write a callback that survives all
 that may happen under the read lock.
 
-About 45 minutes alone, and 47 for the exercises. You need: [3. Locks](03_locks.ipynb).
+About 50 minutes alone, and 47 for the exercises. You need: [3. Locks](03_locks.ipynb).
 """
 
 # %% start
@@ -244,7 +244,76 @@ print(*hole[: hole.index("mmap_lock:read_unlock") + 1], sep="\n")
 """
 Three loads, no lock of any table: one call of `pte_hole` for all 512.
 
-## 4. The writer that takes no lock
+## 4. What each costs
+
+Count for yourself. Both look at every page of a range, with the mmap lock held for reading.
+"""
+
+
+# %% cost-page-walker
+def by_walker(pages):
+    async def look(pte, at, end, walk):
+        await pte.read()
+        return 0
+
+    async def walk(mm, addr):
+        async with mm.mmap_lock.read():
+            await walk_page_range(mm, addr, addr + 4096 * pages, MmWalkOps(pte_entry=look))
+
+    return walk
+
+
+# %% cost-one-by-one
+def one_by_one(pages):
+    async def walk(mm, addr):
+        async with mm.mmap_lock.read():
+            for page in range(pages):
+                followed = await follow_pte(mm, addr + 4096 * page)
+                await followed.entry.read()
+                await unfollow(mm, followed)
+
+    return walk
+
+
+# %% cost-count
+def cost(walk, pages):
+    def lay_out(stage):
+        made = anonymous(stage, (), pages=pages)
+        stage.run("one", walk, made.mm, made.addr)
+
+    alone = Scenario("cost", "", lay_out, Never(), cpus=("one",))
+    steps = ptwalk.replay(alone, "0x9000").steps
+    line = "".join({"lock": "(", "unlock": ")"}.get(step.kind, ".") for step in steps)
+    held = max(len(part.split(")")[0]) for part in line.split("(")[1:])
+    return f"{len(steps):4} steps, takes the ptl {line.count('(')} times, at most {held} steps with it"
+
+
+# %% [markdown] predict-cost
+"""
+**Predict.** 64 pages in one table. Which way holds up others longer, and which takes more steps?
+
+<details><summary>The page walker is better in both</summary>
+It takes the table's lock once. So whoever else wants it waits until all 64 are done.
+</details>
+<details><summary>The page walker holds the lock longer, follow_pte takes more steps</summary>
+Yes. follow_pte comes down from the top for every page, and takes the lock each time, for a moment.
+</details>
+<details><summary>They are alike</summary>
+For one page nearly; there the page walker pays for its look at the VMA.
+</details>
+"""
+
+# %% cost [shut]
+for pages in (1, 64):
+    for name, made in (("page walker", by_walker), ("follow_pte", one_by_one)):
+        print(f"{pages:2} pages, {name:11} {cost(made(pages), pages)}")
+
+# %% [markdown] cost-explain
+"""
+A spinlock that is held long makes others spin. So Linux's page walker lets go at the end of each table, after 512
+entries at most; a callback that is slow should do its work elsewhere.
+
+## 5. The writer that takes no lock
 
 DAMON as it was merged does all this right. It holds the mmap lock for reading and uses the page walker. It
 changes the pte under its lock: it loads the entry, clears A in the copy, and stores the copy.

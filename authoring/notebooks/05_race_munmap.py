@@ -44,7 +44,15 @@ In the review two opinions met. In our words:
 - The author: *the page-table lock protects all of this.*
 - The reviewer: *page tables can go away at any time, also while you look for that lock.*
 
-**Predict.** Who is right, and why? Write one line on paper. You'll need it at the end.
+**Predict.** Who is right, and why? In notebook 0 you wrote why the lock does not help:
+"""
+
+# %% your-sentence
+ptwalk.own_words("the_lock")
+
+# %% [markdown] write-again
+"""
+Is that all? Write one line on paper: who is right, and why. You'll need it at the end.
 """
 
 # %% [markdown] alone

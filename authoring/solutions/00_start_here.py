@@ -7,7 +7,7 @@
 # Exercises 0: start here
 
 After these exercises you can break a kernel walker by choosing which CPU moves next, and read what went
-wrong. They go with [the notebook](../notebooks/00_start_here.ipynb). About 15 minutes alone.
+wrong. They go with [the notebook](../notebooks/00_start_here.ipynb). About 13 minutes alone.
 
 | exercise | | minutes |
 | --- | --- | --- |

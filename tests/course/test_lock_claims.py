@@ -95,6 +95,44 @@ def test_books_and_machine_agree_on_a_and_d() -> None:
         assert marks.books(script.lines) == [seen for seen, _ in marks.played(script.lines)]
 
 
+def test_only_exit_frees_the_root() -> None:
+    """The pgd table is freed by the recorded exit, and by no recorded munmap."""
+    assert "pgd-table:free(direct)" in load("exit").words
+    for name in ("munmap_tables", "munmap_alone", "munmap_thp", "munmap_shared_table"):
+        assert not [word for word in load(name).words if word.startswith("pgd-table") and ":free" in word]
+
+
+def test_dontneed_frees_an_empty_table_from_6_14_on() -> None:
+    """In the recorded 6.1 it does not; the simulated 6.14 cuts the table off and hands it to RCU."""
+    assert not [word for word in load("dontneed").words if "-table" in word and ":free" in word]
+    kinds = [step.kind for step in ptwalk.replay("reclaim-vs-fault", "1x26 2x3").steps]
+    assert kinds.index("clear") < kinds.index("call_rcu") < kinds.index("free")
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("munmap-vs-gup", "safe"),  # reads tables that may be unlinked
+        ("collapse-anon-vs-damon-v34", "bug"),  # stores into one
+        ("fault-vs-fault", "safe"),
+        ("munmap-vs-nested-gather", "bug"),
+        ("munmap-vs-nested-gather-fixed", "safe"),
+        ("munmap-vs-gup-rcu", "safe"),
+        ("munmap-vs-rcu-walk", "bug"),
+        ("munmap-vs-rcu-walk-rcu", "safe"),
+    ],
+)
+def test_who_is_hurt_and_who_is_waited_for(name: str, outcome: str) -> None:
+    """Two faults, two gathers, and the four pairs of a reader without locks and a way to free."""
+    assert ptwalk.explore(name).outcome == outcome
+
+
+def test_one_lock_for_all_tables_does_not_save_v34() -> None:
+    """The lock stays; the table does not."""
+    report: Any = ptwalk.explore("munmap-vs-damon-v34", split_ptlocks=False).report
+    assert report.title == "page-table use-after-free"
+
+
 async def by_follow(mm: Any, addr: int) -> None:
     """follow_pte on ordinary memory under the read lock."""
     async with mm.mmap_lock.read():
