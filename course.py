@@ -243,7 +243,9 @@ def run(steps: "list[tuple[str, list[str], str]]", chosen: bool) -> int:
     """Run every step, even after one failed; say at the end which failed and what to do; 0 if none did."""
     lines, failed = [], False
     scratch = tempfile.mkdtemp(prefix="ptwalk-")
-    variables = dict(environment(), PTWALK_HOME=scratch)  # running the solutions passes nothing for the learner
+    variables = dict(
+        environment(), PTWALK_HOME=scratch
+    )  # running the solutions passes nothing for the learner
     for name, command, mend in steps:
         say("--- {}".format(name))
         began = time.monotonic()

@@ -6,6 +6,7 @@ speed-up or the silence is lost.
 
 import logging
 import os
+from pathlib import Path
 
 
 def quick_websocket() -> None:
@@ -28,6 +29,11 @@ def quick_websocket() -> None:
     KernelWebsocketHandler.open = open_without_delay
 
 
+def words_kept_whole() -> dict:
+    """Have JupyterLab load custom/custom.css: it breaks long lines of output between words, not inside them."""
+    return {"static_custom_path": [str(Path(__file__).parent / "custom")]}
+
+
 def sockets_in_files() -> bool:
     """Say whether kernels can be reached by ipc sockets: not on Windows, nor where their paths get too long."""
     from jupyter_core.paths import jupyter_runtime_dir
@@ -41,5 +47,7 @@ try:
         c.KernelManager.transport = "ipc"  # no other user can connect, and no warning about TCP is printed
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         c.ServerApp.allow_root = True  # usual in a container; the server listens to this machine alone
+    c.ServerApp.tornado_settings.update(words_kept_whole())
+    c.LabApp.custom_css = True
 except Exception as error:
     logging.getLogger(__name__).warning("the course's own Jupyter settings were left out: %s", error)

@@ -7,6 +7,7 @@ Two verbs have the names of rooms, `explore` and `scenarios`: here the verb is m
 """
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ptwalk.arch import FORMAT_NAMES, Entry, Format, format_named
     from ptwalk.capture import open_capture
+    from ptwalk.checks.failed import failed
     from ptwalk.checks.own_words import own_words
-    from ptwalk.checks.race import failed
     from ptwalk.checks.verbs import check, hint, problem, progress, solution, start
     from ptwalk.commands.stepper import stepper
     from ptwalk.errors import PtwalkError
@@ -27,7 +28,7 @@ _HOME = {
     "ptwalk.arch": ("FORMAT_NAMES", "Entry", "Format", "format_named"),
     "ptwalk.capture": ("open_capture",),
     "ptwalk.checks.verbs": ("check", "hint", "problem", "progress", "solution", "start"),
-    "ptwalk.checks.race": ("failed",),
+    "ptwalk.checks.failed": ("failed",),
     "ptwalk.checks.own_words": ("own_words",),
     "ptwalk.commands.stepper": ("stepper",),
     "ptwalk.errors": ("PtwalkError",),
@@ -112,6 +113,22 @@ def _register_pictures() -> None:
             return str(import_module(view).html(value))
 
         formatters["text/html"].for_type_by_name(module, name, html)
+    if shell is not None and hasattr(
+        shell, "kernel"
+    ):  # a notebook, which can show the stepper, not a terminal
+        shell.events.register("post_run_cell", _show_race)
+
+
+def _show_race(result: Any) -> None:
+    """Below what a check says of a race, the stepper on it, three steps before the end."""
+    race = getattr(result.error_in_exec, "race", None)
+    if race is None:
+        return
+    from ptwalk.commands.stepper import stepper
+    from ptwalk.views.stepper import show
+
+    with suppress(Exception):  # the words stand there already, and the line that opens it by hand
+        show(stepper(*race, step=-4))
 
 
 _register_pictures()

@@ -34,9 +34,19 @@ def websocket(monkeypatch: pytest.MonkeyPatch) -> Any:
 def load(root: Path) -> SimpleNamespace:
     """Run the settings file as Jupyter does, and return the configuration it made."""
     path = root / "jupyter" / "jupyter_server_config.py"
-    c = SimpleNamespace(KernelManager=SimpleNamespace(), ServerApp=SimpleNamespace())
-    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), {"c": c, "__name__": "settings"})
+    server = SimpleNamespace(tornado_settings={})
+    c = SimpleNamespace(KernelManager=SimpleNamespace(), ServerApp=server, LabApp=SimpleNamespace())
+    names = {"c": c, "__name__": "settings", "__file__": str(path)}
+    exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), names)
     return c
+
+
+def test_lines_of_output_break_between_words(root: Path) -> None:
+    """JupyterLab is told to load a style sheet, and it lies where it is told to look."""
+    c = load(root)
+    assert c.LabApp.custom_css is True
+    (folder,) = c.ServerApp.tornado_settings["static_custom_path"]
+    assert "word-break: normal" in (Path(folder) / "custom.css").read_text("utf-8")
 
 
 def test_answers_are_sent_at_once(root: Path, websocket: Any) -> None:

@@ -263,7 +263,8 @@ cell shows stays folded until you run it. Then play with the cell. Then read why
 - `ptwalk.hint("00.1")` gives the first of three hints; ask again for the next.
 - `ptwalk.solution("00.1")` shows a solution after you pass, or when you ask twice.
 - `ptwalk.progress()` shows what you have done. You assess yourself, and nothing leaves this machine.
-- A check that saw a race says so. Then `ptwalk.stepper(*ptwalk.failed())` opens the race, to step through.
+- A check that saw a race opens the stepper on it, three steps before the end. `ptwalk.stepper(*ptwalk.failed())`
+  opens it again.
 
 Do you like an editor better? In a terminal, `ptwalk watch` checks your file each time you save it, and
 `ptwalk reset 00.1` begins an exercise afresh and keeps what you had.

@@ -137,9 +137,19 @@ A writer waits until the last reader has gone. So two munmaps never free at the 
 """
 **Predict.** Two walkers, both with the mmap lock for reading. One looks up the VMA and stays in it. The
 other just walks to an address. Which one does munmap hurt?
+
+<details><summary>The one that looked up no VMA</summary>
+Yes. It may walk where munmap is just freeing.
+</details>
+<details><summary>Both: munmap holds the lock for reading, too</summary>
+It does, and it frees. But only below VMAs that it has detached, and that it does under the write lock.
+</details>
+<details><summary>Neither: a lock is a lock</summary>
+A lock for reading keeps writers out. After the downgrade munmap is no writer any more.
+</details>
 """
 
-# %% readers
+# %% readers [shut]
 for name in ("munmap-vs-reader", "munmap-vs-ignoring-vmas"):
     verdict = ptwalk.explore(name)
     print(f"{name}: {verdict.outcome}", f"({verdict.report.title})" if verdict.report else "")
@@ -205,7 +215,8 @@ Two ways are used by readers that must be quick:
 - **Interrupts off.** Who flushes TLBs on x86-64 sends each CPU an interrupt (an **IPI**) and waits for the
   answer. A CPU with interrupts off answers later. A grace period waits for it as well.
 
-**Predict.** GUP-fast walks with interrupts off. A munmap flushes, and then frees, without waiting for
+**Predict.** **GUP-fast** is the kernel's quick way to get hold of a program's page. It takes no lock, and walks with
+interrupts off. A munmap flushes, and then frees, without waiting for
 anything else. Is that safe?
 
 <details><summary>Yes, on every machine</summary>

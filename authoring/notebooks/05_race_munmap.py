@@ -1,6 +1,6 @@
 """Source of notebooks/05_race_munmap.ipynb."""
 
-# ruff: noqa: B018, E402
+# ruff: noqa: E402
 
 # %% [markdown] title
 """
@@ -29,9 +29,7 @@ Nobody asked for that. Below is the run, at its last step. Who did it?
 """
 
 # %% bit-flip
-race = ptwalk.stepper("munmap-vs-damon-v34-bit-flip")
-race.step = len(race.run)  # open it at the last step
-race
+ptwalk.stepper("munmap-vs-damon-v34-bit-flip", step=-1)
 
 # %% [markdown] who
 """
@@ -110,8 +108,7 @@ Before that last step, ask yourself: CPU 0 is about to take a lock. Where is tha
 """
 
 # %% play
-game = ptwalk.stepper("munmap-vs-damon-v34")
-game
+ptwalk.stepper("munmap-vs-damon-v34")
 
 # %% [markdown] lock-in-the-object
 """
@@ -253,8 +250,7 @@ Here is what a real Linux did. Look for the zap, and then for a step that frees 
 # %% shared-table
 from ptwalk.recordings import timeline
 
-real = ptwalk.stepper(timeline("munmap_shared_table"))
-real
+ptwalk.stepper(timeline("munmap_shared_table"))
 
 # %% [markdown] shared-said
 """

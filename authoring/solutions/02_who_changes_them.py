@@ -16,8 +16,8 @@ notebook](../notebooks/02_who_changes_them.ipynb). About 57 minutes alone.
 | 02.2 The tail of munmap | ●●● hard | 25 |
 | 02.3 A and D | ●● needs thought | 12 |
 
-A check passes, or stops with one line that says what it saw. If it saw a race, the line holds a schedule,
-and `ptwalk.stepper(*ptwalk.failed())` opens it.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end.
 """
 
 # %% start

@@ -16,8 +16,8 @@ notebook](../notebooks/03_locks.ipynb). About 40 minutes alone.
 | 03.2 A reader in the gap | ●● needs thought | 10 |
 | 03.3 Two locks, one order | ●●● hard | 18 |
 
-A check passes, or stops with one line that says what it saw. If it saw a race, the line holds a schedule,
-and `ptwalk.stepper(*ptwalk.failed())` opens it.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end.
 """
 
 # %% start

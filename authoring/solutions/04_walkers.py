@@ -15,8 +15,8 @@ read lock. They go with [the notebook](../notebooks/04_walkers.ipynb). About 47 
 | 04.2 Clear young, lose nothing | ●● needs thought | 15 |
 | 04.3 One look too many | ●● needs thought | 12 |
 
-A check passes, or stops with one line that says what it saw. If it saw a race, the line holds a schedule,
-and `ptwalk.stepper(*ptwalk.failed())` opens it.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end.
 """
 
 # %% start

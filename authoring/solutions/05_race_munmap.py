@@ -16,8 +16,8 @@ alone.
 | 05.2 Mend it | ●●● hard | 25 |
 | 05.3 Which words change? | ●● needs thought | 12 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("05.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("05.1")` has three hints.
 """
 
 # %% start

@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import html
 import textwrap
+from typing import Any
 
 
 class NotYet(AssertionError):
     """An answer that does not hold yet; the text says what was observed, never what the answer is.
 
     `exercise` is the exercise's name, filled in by `check`. `parts` pairs the name of each part that was judged by
-    itself with whether it holds; a class is graded by them. A notebook shows one line instead of a traceback.
+    itself with whether it holds; a class is graded by them. `race` is the race that it failed on, if it was one, as
+    the stepper takes it. A notebook shows one line instead of a traceback, and the stepper below.
     """
 
-    def __init__(self, observed: str, exercise: str = "", parts: tuple[tuple[str, bool], ...] = ()) -> None:
+    def __init__(
+        self,
+        observed: str,
+        exercise: str = "",
+        parts: tuple[tuple[str, bool], ...] = (),
+        race: tuple[Any, str] | None = None,
+    ) -> None:
         self.observed = observed
+        self.race = race
         self.exercise = exercise
         self.parts = parts
         super().__init__(observed)

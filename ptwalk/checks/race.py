@@ -15,8 +15,9 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
+from ptwalk.checks.failed import keep
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.preflight import short
 from ptwalk.errors import PtwalkError
@@ -41,23 +42,6 @@ LIMITS = Limits(executions=100_000, depth=5_000)
 
 # How the explorer tells a refused `Result`: our own words stand inside its own.
 _OF_RESULT = re.compile(r"CPU \d+ \(\S+\): (.*) \(line \d+ of \S+\)")
-
-
-class Failed(NamedTuple):
-    """The race that the last check failed on: what ran, and the schedule.  `ptwalk.stepper(*ptwalk.failed())`."""
-
-    what: Scenario | Program | str
-    schedule: str
-
-
-_last: list[Failed] = []
-
-
-def failed() -> Failed:
-    """The race that the last check failed on, for the stepper; raises `PtwalkError` if there is none yet."""
-    if not _last:
-        raise PtwalkError("no check has failed on a race yet in this session: there is nothing to show")
-    return _last[-1]
 
 
 # ---- what a try is ----
@@ -135,13 +119,14 @@ def _scene(
 
     @wraps(walker)
     async def judged(mm: Any, addr: int) -> None:
-        result = await walker(mm, addr)
-        if accept is not None:
-            await Result(accept(trial, result))
+        assert accept is not None
+        await Result(accept(trial, await walker(mm, addr)))
+
+    walk = walker if accept is None else judged
 
     def lay_out(stage: Stage) -> None:
         ground = changer.lay_out(stage, seats if own else ())
-        code = with_user_reference(judged) if changer.exits else judged
+        code = with_user_reference(walk) if changer.exits else walk
         for seat in seats:
             stage.run(seat, code, ground.mm, ground.addr)
 
@@ -222,7 +207,7 @@ def refuse(what: Scenario | Program | str, verdict: Verdict, words: str = "", wh
 
 def shown(what: Scenario | Program | str, schedule: Schedule) -> str:
     """The schedule, and how to open the stepper on it; the race is kept for `failed`."""
-    _last[:] = [Failed(what, str(schedule))]
+    keep(what, str(schedule))
     if not schedule.turns:
         return "Nobody had taken a step by then."
     turns = "switch" if schedule.switches == 1 else "switches"

@@ -11,6 +11,7 @@ import random
 from contextlib import redirect_stdout
 
 from ptwalk.checks.exercise import Exercise
+from ptwalk.checks.failed import latest
 from ptwalk.checks.notyet import NotYet, Passed, Words
 from ptwalk.checks.preflight import line_of
 from ptwalk.checks.progress import Done, Progress
@@ -60,12 +61,16 @@ def check(name: str, answer: object = None, *, seed: int | None = None) -> Passe
     before = record.of(exercise.name)
     chosen = _seeds.get(exercise.name, FIRST_SEED) if seed is None else seed
     printed = _Printed()
+    shown = latest()
     try:
         with redirect_stdout(printed):
             compared = compare(exercise, answer, chosen)
     except NotYet as not_yet:
         record.record(exercise.name, tries=before.tries + 1)
-        raise NotYet(not_yet.observed, exercise.name, not_yet.parts) from None
+        race = latest()
+        raise NotYet(
+            not_yet.observed, exercise.name, not_yet.parts, race if race is not shown else None
+        ) from None
     finally:
         printed.show()
     record.record(exercise.name, tries=before.tries + 1, passed=True)

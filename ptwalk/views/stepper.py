@@ -185,3 +185,10 @@ def stepper(
     run = Timeline.loads(timeline) if isinstance(timeline, str) else timeline
     step = int(options.pop("step", 0))
     return Stepper(run, session, tree=tree, step=step, **options)
+
+
+def show(stepper: Stepper) -> None:
+    """Put a stepper below what a cell has shown so far."""
+    from IPython.display import display
+
+    display(stepper)

@@ -6,6 +6,7 @@ import pytest
 
 import ptwalk
 from ptwalk.checks import NotYet, race
+from ptwalk.checks import failed as room
 from ptwalk.errors import PtwalkError
 from ptwalk.walk import broken, damon
 
@@ -148,6 +149,6 @@ def test_a_search_without_end_is_not_called_safe() -> None:
 
 def test_before_any_failure_there_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """`failed()` says so."""
-    monkeypatch.setattr(race, "_last", [])
+    monkeypatch.setattr(room, "_kept", [])
     with pytest.raises(PtwalkError, match="no check has failed"):
         ptwalk.failed()

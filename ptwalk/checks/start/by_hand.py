@@ -43,7 +43,10 @@ def _unharmed(done: Replay) -> str:
             return f"CPU 0 has read {len(walker)} entries, and your line ends. No table was freed yet."
         if not before:
             return "CPU 0 read 'none' in the pmd and left. It must have read the pmd before CPU 1 clears it."
-        return f"Too early: CPU 0 had read {before} entries when CPU 1 began. The read that matters was still to come."
+        return (
+            f"Too early: CPU 0 had taken {before} of its steps when CPU 1 began. "
+            "The read that matters was still to come."
+        )
     if lock is not None and (zap is None or lock < zap):
         return "CPU 1 waits for the lock you hold, and you finish unharmed."
     if freed is not None and walker[-1].number < freed:
