@@ -5,7 +5,7 @@ Part of the façade: it knows trials, recordings and views, which do not know ea
 
 from __future__ import annotations
 
-from inspect import iscoroutinefunction
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
 from ptwalk.trace.schedule import Schedule
@@ -37,7 +37,7 @@ def stepper(
         return Stepper(what, step=_place(what, step), **modes)
     from ptwalk.trials.playing import play
 
-    if iscoroutinefunction(what):
+    if isfunction(what):
         from ptwalk.trials.own_walker import own_scenario
 
         what, options = own_scenario(what, options.pop("against", "munmap"), **options), {}

@@ -6,7 +6,7 @@ such a thing in the real kernel). Kinds of steps that are not known here are tol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any
 
 from ptwalk.arch import Entry, EntryState
@@ -89,7 +89,7 @@ _TLB = (
 )  # user code and the hardware's walker, which watchpoints do not see
 
 
-class Heard:
+class Heard(Coroutine[Operation, Any, Any]):
     """A coroutine that is listened to: it runs as before, and `enters` is told which functions came in with a step."""
 
     def __init__(self, coroutine: Any, enters: Callable[[Operation, tuple[str, ...]], None]) -> None:
@@ -106,6 +106,10 @@ class Heard:
     def cr_await(self) -> Any:
         """What the outermost function waits for."""
         return self._coroutine.cr_await
+
+    def __await__(self) -> Any:
+        """What stands for its steps where it is awaited."""
+        return self._coroutine.__await__()
 
     def send(self, value: Any) -> Operation:
         """Runs to the next step."""

@@ -31,7 +31,7 @@ def program_of(name: str, layout: Layout, operation: Modelled, projection: Proje
     """
     kernel = layout.kernel
     doing = kernel.cpu("operation", operation.code, layout)
-    first = CpuProgram(doing.name, lambda: projection.listen(doing.start()))  # type: ignore[arg-type,return-value]
+    first = CpuProgram(doing.name, lambda: projection.listen(doing.start()))
     user = [cpu for cpu in kernel.machine.cpus[1:] if not cpu.softirq]
     others = [kernel.cpu("thread", touch, layout.mm, layout.region.start) for _ in user]
     return kernel.program(name, [first, *others])

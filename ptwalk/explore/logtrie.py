@@ -12,7 +12,8 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from ptwalk.explore.coroutine import Frame, Pause, abandon, begin, place, run
+from ptwalk.machine.circles import LOOK_BACK, loop_length
+from ptwalk.machine.coroutine import Frame, Pause, abandon, begin, place, run
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.program import CpuProgram
 from ptwalk.trace.verdict import Finding
@@ -95,28 +96,18 @@ class Node:
         return results[::-1]
 
 
-# A CPU that takes the same steps with the same results so many times in a row is going round in circles.
-LOOP_ROUNDS = 40
 LOOP_LOOK = 10
-_LONGEST_LOOP = 12
 
 
-def loop_length(node: Node) -> int:
+def rounds_of(node: Node) -> int:
     """Number of steps of the loop that the log of `node` ends in, 0 if it ends in none."""
     tail: list[tuple[str, Hashable]] = []
-    longest = _LONGEST_LOOP * LOOP_ROUNDS
-    while node.parent is not None and len(tail) < longest:
+    while node.parent is not None and len(tail) < LOOK_BACK:
         operation = node.parent.operation
         assert operation is not None
         tail.append((operation.text(), node.result))
         node = node.parent
-    for length in range(1, _LONGEST_LOOP + 1):
-        span = length * LOOP_ROUNDS
-        if span > len(tail):
-            return 0
-        if tail[length:span] == tail[: span - length]:
-            return length
-    return 0
+    return loop_length(tail)
 
 
 class LogTrie:
@@ -152,7 +143,7 @@ class LogTrie:
                 )
                 child.coroutine = coroutine
                 self._settle(child, pause)
-                if child.depth % LOOP_LOOK == 0 and child.ending is None and loop_length(child):
+                if child.depth % LOOP_LOOK == 0 and child.ending is None and rounds_of(child):
                     self._cut(child)
         node.children[result] = child
         return child

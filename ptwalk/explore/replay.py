@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ptwalk.explore.coroutine import Frame
 from ptwalk.explore.space import StateSpace
+from ptwalk.machine.coroutine import Frame
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.program import Program
 from ptwalk.trace.schedule import Schedule, ScheduleError, Turn

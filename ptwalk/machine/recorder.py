@@ -13,12 +13,14 @@ from typing import Any
 
 from ptwalk.arch import Level
 from ptwalk.errors import PtwalkError
+from ptwalk.machine.coroutine import Pause, abandon, begin, run
 from ptwalk.machine.locks import LockOperation
 from ptwalk.machine.machine import Machine
 from ptwalk.machine.operation import Operation, Violation
 from ptwalk.machine.program import Program
 from ptwalk.machine.recorder_order import Order
-from ptwalk.machine.recorder_report import report_json, said_by
+from ptwalk.machine.recorder_report import report_json, title_of
+from ptwalk.machine.recorder_rounds import Rounds
 from ptwalk.machine.recorder_stack import Describe, LocalReader, frames_of, source_of
 from ptwalk.machine.recorder_state import MachineState, PlainState
 from ptwalk.machine.recorder_words import words_of
@@ -78,18 +80,23 @@ class Recorder:
         self._report: dict[str, Json] | None = None
         self._readers: list[LocalReader] = []
         self._outermost: dict[int, tuple[int, int]] = {}
+        self._rounds = Rounds(program)
+        found: Any = None
         for cpu, cpu_program in enumerate(program.cpus):
-            reader = LocalReader(subject.describe, self._state)
-
-            self._readers.append(reader)
-            coroutine = cpu_program.start()
+            self._readers.append(LocalReader(subject.describe, self._state))
+            coroutine, pause = begin(cpu_program.start, cpu, cpu_program.name)
             self._coroutines.append(coroutine)
             self._pending.append(None)
-            self._resume(cpu, None)
+            finding = self._stands(cpu, pause)
+            if finding is not None:
+                self._stopped.add(cpu)
+                found = found or finding
         self._state.everything(self._writer)
         self._show_cpus(range(len(program.cpus)))
         self._facts()
         self._writer.begin()
+        if found is not None:  # code that goes wrong before its first operation has no step to show it
+            self._report = report_json(self._writer.timeline(), found, found.cpu, None, self._state.number)
 
     def _header(self, known: Timeline | None) -> Header:
         subject = self.subject
@@ -168,7 +175,10 @@ class Recorder:
                     break
         self._state.loaded(self._readers[cpu], operation, result)
         if found is None:
-            found = self._resume(cpu, result)
+            at = self._rounds.step(cpu, operation, result)
+            found = self._stands(
+                cpu, run(lambda: self._coroutines[cpu].send(result), self._coroutines[cpu], at)
+            )
         kind, label, said = words_of(operation, result, held, self._state.number, self._state.frame_at)
         self._state.changed(self._writer, before, footprint[1])
         self._close(cpu, operation, result, found, kind, label, said, footprint)
@@ -185,51 +195,41 @@ class Recorder:
         footprint: Any,
     ) -> None:
         self._grow()
-        over = found is None and not self.runnable()
-        if over and not self._waiting() and self._program.at_end is not None:
-            found = self._program.at_end(self.memory)
-        deadlock = over and self._waiting()
         if found is not None:
             self._stopped.add(cpu)
-        self._show_cpus(range(len(self._pending)) if found or deadlock else self._affected(cpu))
+        else:
+            found = self._rounds.judged(self._pending, self.runnable(), self.memory) or self._judged_at_end()
+        self._show_cpus(range(len(self._pending)) if found else self._affected(cpu))
         self._facts()
         ipi = (
             tuple(t for t in operation.targets if t != cpu and operation.how == "ipi")
             if isinstance(operation, FlushTlb)
             else ()
         )
-        if found is not None or deadlock:
-            said = [*said, ("bad.text", {"text": self._first_line(found)})]
+        if found is not None:
+            said = [*said, ("bad.text", {"text": f"{title_of(found)}."})]
         self._writer.step(
             cpu, kind, label, said, operation=operation.text(), ipi=ipi, after=self._order.step(cpu, footprint),
             word=self.subject.word(cpu, operation, result) if self.subject.word else "",
         )  # fmt: skip
-        if found is not None or deadlock:
+        if found is not None:
             self._report = report_json(self._writer.timeline(), found, cpu, operation, self._state.number)
 
-    def _first_line(self, found: Any) -> str:
-        if found is None:
-            return "No CPU can go on: a deadlock."
-        title = said_by(found, "title")
-        return f"{title[:1].upper()}{title[1:]}." if title else str(found).split("\n", 1)[0]
-
-    def _waiting(self) -> bool:
-        return any(self._pending[c] is not None and not p.daemon for c, p in enumerate(self._program.cpus))
-
-    def _resume(self, cpu: int, result: Any) -> Any:
-        """Run a CPU to its next operation; gives what it did wrong, or None."""
-        self._pending[cpu] = None
-        try:
-            self._pending[cpu] = self._coroutines[cpu].send(result)
-        except StopIteration:
+    def _judged_at_end(self) -> Any:
+        """What the program's own last check says, once nobody can step any more."""
+        if self.runnable() or self._program.at_end is None:
             return None
-        except Exception as error:
-            return Violation(f"CPU {cpu} raised {type(error).__name__}: {error}")
-        operation = self._pending[cpu]
-        if operation is not None:
-            operation.footprint(cpu)  # an operation may declare its cells when it is first asked for them
+        return self._program.at_end(self.memory)
+
+    def _stands(self, cpu: int, pause: Pause) -> Any:
+        """Note at which operation a CPU stands now; gives what it did wrong, or None."""
+        self._pending[cpu] = pause.operation
+        if pause.operation is not None:
+            pause.operation.footprint(
+                cpu
+            )  # an operation may declare its cells when it is first asked for them
         self._grow()
-        return None
+        return pause.finding
 
     def _grow(self) -> None:
         # Cells may be declared while code runs; a memory vector is padded with their initial contents.
@@ -309,7 +309,8 @@ class Recorder:
     def close(self) -> None:
         """Throw the coroutines away."""
         for coroutine in self._coroutines:
-            coroutine.close()
+            if coroutine is not None:
+                abandon(coroutine)
 
 
 def record(

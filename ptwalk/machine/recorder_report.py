@@ -15,23 +15,33 @@ from ptwalk.machine.locks import LockOperation
 from ptwalk.machine.operation import Operation
 from ptwalk.trace.snapshot import Json
 from ptwalk.trace.timeline import Timeline
+from ptwalk.trace.verdict import Finding
+
+_KINDS = {
+    "deadlock": "Deadlock",
+    "livelock": "Livelock",
+    "exception": "The code raises an exception",
+    "misuse": "The code does what simulated code must not do",
+}
+
+
+def title_of(found: Any) -> str:
+    """A few words for what was found."""
+    if isinstance(found, Finding) and found.kind in _KINDS:
+        return _KINDS[found.kind]
+    title = said_by(found, "title") or str(found).split("\n", 1)[0]
+    return title[:1].upper() + title[1:]
 
 
 def report_json(
-    timeline: Timeline, found: Any, cpu: int, operation: Operation, number: Callable[[Frame], int]
+    timeline: Timeline, found: Any, cpu: int, operation: Operation | None, number: Callable[[Frame], int]
 ) -> dict[str, Json]:
-    """The report of the last step; `found` is what an observer or the machine said, None for a deadlock."""
-    out: dict[str, Json] = {"step": len(timeline), "cpu": cpu}
-    if found is None:
-        return out | {
-            "kind": "deadlock",
-            "title": "Deadlock",
-            "text": "Every CPU waits for another one.",
-            "word": "deadlock",
-        }
-    title = said_by(found, "title") or str(found).split("\n", 1)[0]
-    out |= {"kind": title, "title": title[:1].upper() + title[1:]}
-    out["word"] = title.split()[0]
+    """The report of the last step; of step 0 if the code went wrong before its first operation."""
+    title = title_of(found)
+    out: dict[str, Json] = {"step": len(timeline), "cpu": cpu, "title": title}
+    if isinstance(found, Finding):
+        return out | {"kind": found.kind, "text": found.text, "word": found.kind}
+    out |= {"kind": said_by(found, "title") or title, "word": title.split()[0].lower()}
     for name in ("rule", "cause"):
         if text := said_by(found, name):
             out[name] = text
@@ -56,7 +66,7 @@ def said_by(found: Any, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _frame(found: Any, operation: Operation, number: Callable[[Frame], int]) -> int | None:
+def _frame(found: Any, operation: Operation | None, number: Callable[[Frame], int]) -> int | None:
     for seen in getattr(found, "frames", ()):
         return int(seen.number)
     if isinstance(operation, EntryOperation):

@@ -122,11 +122,11 @@ class PlaySession:
         return Answer(self._again(found[at]), None, f"Execution {at + 1} of {len(found)} {word} ones.")
 
     def shortest(self) -> tuple[int, int] | None:
-        """(steps, switches) of the shortest failing schedule, or None if there is none or nobody can say."""
+        """(steps, switches) of the failing schedule with the fewest switches, then steps; None if nobody can say."""
         if self._find is None:
             return None
         verdict = self._asked("find", self._find)
-        if verdict.schedule is None:
+        if verdict.schedule is None or not verdict.minimal:
             return None
         return verdict.schedule.steps, verdict.schedule.switches
 

@@ -48,11 +48,15 @@ def verdict_json(verdict: Verdict, *, counted: bool = False, rule: str = "") -> 
         out["schedule"] = str(verdict.schedule)
         out["steps"] = verdict.steps if verdict.steps is not None else verdict.schedule.steps
         out["switches"] = verdict.switches if verdict.switches is not None else verdict.schedule.switches
+        if not verdict.minimal:
+            out["minimal"] = False
     if verdict.limit:
         out["limit"] = verdict.limit
     title = getattr(verdict.report, "title", "")
     if title:
         out["subject"] = str(title)
+    elif verdict.report is not None:
+        out["text"] = str(verdict.report).split("\n", 1)[0]
     rule = rule or str(getattr(verdict.report, "rule", "") or "")
     if rule:
         out["rule"] = rule

@@ -20,6 +20,9 @@ from ptwalk.trace.tree import SearchTree
 from ptwalk.views.stepper_page import catalogue, module, save, style
 from ptwalk.views.text_run import text_run
 
+MOST_ON_END = 1_000
+"""Steps after which a CPU that runs until it blocks or ends is stopped all the same."""
+
 
 @runtime_checkable
 class StepperSession(Protocol):
@@ -129,7 +132,7 @@ class Stepper(anywidget.AnyWidget):
         if ask == "step":
             return self._show(session.run([*choices, int(question["cpu"])], self.run))
         if ask == "run":
-            return self._show(self._run_on(session, choices, int(question["cpu"])))
+            return self._run_on(session, choices, int(question["cpu"]))
         if ask == "go":
             return self._show(session.run(session.parse(str(question.get("line", ""))) or choices, self.run))
         if ask == "find":
@@ -146,16 +149,16 @@ class Stepper(anywidget.AnyWidget):
             return {"shortest": None if best is None else {"steps": best[0], "switches": best[1]}}
         return {"error": f"this ptwalk does not know the question {ask!r}; reload the page"}
 
-    def _run_on(self, session: StepperSession, choices: list[int], cpu: int) -> Timeline:
-        """Step one CPU until it blocks or ends, or a violation ends the run."""
+    def _run_on(self, session: StepperSession, choices: list[int], cpu: int) -> dict[str, Any]:
+        """Step one CPU until it blocks or ends, or a violation ends the run; not for ever."""
         timeline = session.run([*choices, cpu], self.run)
-        while timeline.report is None:
+        for _ in range(MOST_ON_END):
             choices = [*choices, cpu]
-            state = timeline.events[-1].changes.get(f"c{cpu}.state", "ready")
-            if state != "ready" or len(choices) > 5_000:
-                break
+            if timeline.report is not None or timeline.events[-1].changes.get(f"c{cpu}.state"):
+                return self._show(timeline)
             timeline = session.run([*choices, cpu], timeline)
-        return timeline
+        said = f"CPU {cpu} took {MOST_ON_END:,} steps and does not block or end; it may wait for another CPU in a loop."
+        return self._show(timeline) | {"message": said}
 
     def _found(self, answer: Answer) -> dict[str, Any]:
         out: dict[str, Any] = {}

@@ -244,7 +244,9 @@ def test_the_challenge_hides_the_verdict(browser: Browser) -> None:
     page.evaluate("app.player.act('toggle:challenge')")
     assert page.locator(".ver").count() == 0 and page.evaluate("app.run.length") == 0
     page.get_by_role("button", name="It cannot be broken").click()
-    page.wait_for_function("document.querySelector('.ask').textContent.includes('9 steps are enough')")
+    page.wait_for_function(
+        "document.querySelector('.ask').textContent.includes('9 steps and 2 context switches are enough')"
+    )
 
 
 def test_a_saved_page_needs_no_network(browser: Browser, tmp_path: Path) -> None:

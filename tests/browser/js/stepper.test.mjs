@@ -1,6 +1,6 @@
 // Unit tests of the stepper's modules: states, spans, words, schedules, layout; no browser needed.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import test from "node:test";
 
 const web = process.env.PTWALK_WEB;
@@ -14,7 +14,8 @@ const { spansOf } = await load("spans");
 const { layoutOf, columnsOf } = await load("layout");
 const { h, textOf } = await load("dom");
 const { actionOf } = await load("keys");
-const { questionFor, switchesIn } = await load("modes");
+const { questionFor } = await load("predict");
+const { switchesIn } = await load("challenge");
 const { TreeSession, KernelSession } = await load("session");
 const { extras, recordedAt } = await load("compare");
 
@@ -107,24 +108,11 @@ test("schedules are read and written as lines", () => {
 
 test("every key of the race and of the widget is in the catalogue", () => {
   for (const step of race().steps) for (const [key] of step.say) assert.ok(key in catalogue.say, key);
-  const source = [
-    "app",
-    "head",
-    "lanes",
-    "tables",
-    "timeline",
-    "verdict",
-    "sheets",
-    "modes",
-    "player",
-    "compare",
-    "tags",
-    "code",
-  ]
-    .map((n) => readFileSync(`${web}/${n}.js`, "utf8"))
-    .join("\n");
+  const files = readdirSync(web).filter((name) => name.endsWith(".js"));
+  const source = files.map((name) => readFileSync(`${web}/${name}`, "utf8")).join("\n");
   for (const [, key] of source.matchAll(/words\.ui\("(\w+)"/g)) assert.ok(key in catalogue.ui, key);
   for (const [, key] of source.matchAll(/\.say\("(\w+)"/g)) assert.ok(key in catalogue.ui, key);
+  for (const key of Object.keys(catalogue.ui)) assert.match(source, new RegExp(`\\b${key}\\b`), `${key} is not used`);
 });
 
 test("sentences name things as people do, and mark what is false", () => {

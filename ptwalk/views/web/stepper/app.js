@@ -18,7 +18,6 @@ import { headView, noteView, sayLines, sayView } from "./head.js";
 import { sheetView, runTable } from "./sheets.js";
 import { Speech } from "./speech.js";
 import { recordedAt } from "./compare.js";
-import { challengeText } from "./modes.js";
 import { Player } from "./player.js";
 import { listen, zonesIn } from "./zones.js";
 
@@ -69,6 +68,7 @@ export class Stepper {
     this.player = this.player || new Player(this);
     this.undoList = [];
     this.n = Math.max(0, Math.min(step ?? 0, this.run.length));
+    if (this.options.challenge) this.player.challenge.enter();
     try {
       this.build();
       this.draw();
@@ -103,7 +103,12 @@ export class Stepper {
     const step = n > 0 ? run.steps[n - 1] : null;
     const before = n > 0 ? run.at(n - 1) : null;
     const width = Math.min(this.root.clientWidth || 1100, 1132);
-    const parts = step ? words.sentences(run, step, state) : [];
+    const fatal = Boolean(run.report && run.report.step === n);
+    const parts = step
+      ? words.sentences(run, step, state)
+      : fatal // code that goes wrong before its first step
+        ? [{ text: `${run.report.title}.`, kind: "bad" }]
+        : [];
     const ctx = {
       run,
       n,
@@ -116,7 +121,7 @@ export class Stepper {
       inner: width - (width < 560 ? 24 : 32),
       id: this.id,
       parts,
-      fatal: Boolean(run.report && run.report.step === n && n > 0),
+      fatal,
       touched: touched(step),
       layout: layoutOf(run),
       needs: needsOf(run, words),
@@ -130,7 +135,7 @@ export class Stepper {
       recorded: step ? recordedAt(run, n) : "",
       challenge: null,
     };
-    if (options.challenge) ctx.challenge = challengeText(ctx, this.player.challenge);
+    if (options.challenge) ctx.challenge = this.player.challenge.told(ctx);
     return tableContext(ctx);
   }
 

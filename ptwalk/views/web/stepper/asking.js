@@ -1,12 +1,16 @@
 // Asking: what needs somebody who can run or search, a kernel or a saved tree of choices, and what is done with the answer.
 
-import { countsText } from "./verdict.js";
-
 export class Asker {
   /** @param {any} app the stepper @param {any} player */
   constructor(app, player) {
     this.app = app;
     this.player = player;
+  }
+
+  /** Whether somebody can run and search: a kernel, not the branches that a page was saved with. */
+  canRun() {
+    const { session } = this.app;
+    return Boolean(session) && !session.tree;
   }
 
   /** Ask for another run that begins like this one, and go to its end. */
@@ -55,7 +59,7 @@ export class Asker {
           : Math.min(app.run.length, Math.max(before + 1, app.run.length));
     }
     if (more) more(answer);
-    if (app.options.challenge) this.judge();
+    if (app.options.challenge) this.player.challenge.judge();
     app.draw();
     return undefined;
   }
@@ -63,47 +67,14 @@ export class Asker {
   /** Ask for a failing schedule, a proof, or the neighbouring execution. */
   search(ask, more, reveal) {
     const { app } = this;
-    if (reveal) app.options.challenge = false;
-    if (!app.session || app.session.tree) {
+    if (app.options.challenge && !reveal) return this.player.say("challenge_no_search");
+    if (reveal) this.player.challenge.leave();
+    if (!this.canRun()) {
       const { report, verdict } = app.run;
       if (ask === "find" && report) return this.player.go(report.step);
       if (ask === "prove" && verdict) return this.player.say(verdict.outcome === "safe" ? "safe" : "can_fail");
       return this.player.say("no_session_search");
     }
     return this.branch({ ask, choices: app.run.choices(), ...more });
-  }
-
-  /** After a win: is there a shorter way? */
-  judge() {
-    const { app } = this;
-    const { report } = app.run;
-    if (!report || report.step !== app.run.length || !app.session || app.session.tree) return;
-    app.session
-      .ask({ ask: "shortest", choices: app.run.choices() })
-      .then((answer) => {
-        this.player.challenge.shorter = answer.shortest || null;
-        app.draw();
-      })
-      .catch(() => {});
-  }
-
-  /** "It cannot be broken": asks for the proof. */
-  claim() {
-    const { app } = this;
-    if (!app.session || app.session.tree) {
-      this.player.challenge.said = app.words.ui("no_session_search");
-      return app.draw();
-    }
-    return this.branch({ ask: "prove", choices: app.run.choices() }, (answer) => {
-      const { verdict } = answer;
-      app.message = "";
-      if (verdict && verdict.outcome === "safe")
-        this.player.challenge.said = app.words.ui("challenge_claim_right", {
-          counts: countsText({ words: app.words }, verdict),
-        });
-      else if (verdict && verdict.outcome === "bug")
-        this.player.challenge.said = app.words.ui("challenge_claim_wrong", { steps: verdict.steps });
-      else this.player.challenge.said = app.words.ui("incomplete");
-    });
   }
 }

@@ -68,7 +68,7 @@ export function sayLines(ctx) {
 export function sayView(ctx) {
   const { words } = ctx;
   const number = ctx.n ? words.ui("step_of", { n: ctx.n, total: ctx.run.length }) : words.ui("before");
-  const parts = ctx.n
+  const parts = ctx.parts.length
     ? ctx.parts.map((part) => [
         part.kind === "strong"
           ? h("em", null, part.text)
@@ -98,9 +98,9 @@ export function noteView(ctx) {
     out.push(
       h(
         "div",
-        { class: classes("ask", challenge.won && "won"), key: "challenge" },
+        { class: classes("ask", challenge.over && "won"), key: "challenge" },
         h("p", null, challenge.text),
-        challenge.won
+        challenge.over
           ? null
           : [
               h("button", { "data-act": "claim", "data-k": "claim", disabled: ctx.busy }, words.ui("challenge_claim")),

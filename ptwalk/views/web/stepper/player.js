@@ -2,7 +2,8 @@
 
 import { parseSchedule, scheduleLine } from "./run.js";
 import { Asker } from "./asking.js";
-import { questionFor, scoreText } from "./modes.js";
+import { Challenge } from "./challenge.js";
+import { questionFor, scoreText } from "./predict.js";
 import { present } from "./screen.js";
 
 export class Player {
@@ -13,7 +14,7 @@ export class Player {
     this.timer = null;
     this.question = null;
     this.score = { right: 0, asked: 0 };
-    this.challenge = { shorter: null, said: "" };
+    this.challenge = new Challenge(app, this.asker);
   }
 
   /** Do what an action's name says: "forward", "step:1", "sheet:help". @param {string} action */
@@ -47,7 +48,7 @@ export class Player {
       lane: () => this.lane(Number(value)),
       present: () => present(this.app),
       answer: () => this.answer(value),
-      claim: () => this.asker.claim(),
+      claim: () => this.challenge.claim(),
       "give-up": () => this.asker.search("find", {}, true),
     };
     if (acts[name]) acts[name]();
@@ -202,13 +203,9 @@ export class Player {
     options[name] = !options[name];
     this.question = null;
     if (name === "challenge") {
-      this.challenge = { shorter: null, said: "" };
       this.app.sheet = null;
-      if (options.challenge) {
-        this.undoList.push({ saved: this.app.run.save(), n: this.app.n });
-        if (this.app.session) this.app.run.update({ keep: 0, steps: [], verdict: null });
-        this.app.n = 0;
-      }
+      if (options.challenge) this.challenge.enter();
+      else this.challenge.leave();
     }
     if (name === "predict") this.app.sheet = null;
     this.app.draw();

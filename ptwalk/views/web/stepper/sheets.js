@@ -133,6 +133,7 @@ function moreSheet(ctx) {
       { class: "menu" },
       act("sheet:table", "run_table", "t"),
       act("sheet:paste", "paste", "v"),
+      act("home", "reset", "Home"),
       act("undo", "undo", "u"),
       act("find-next", "next_failing", "]"),
       act("find-prev", "previous_failing", "["),

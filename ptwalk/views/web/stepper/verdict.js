@@ -20,7 +20,7 @@ function counts(ctx, verdict) {
   else if (verdict.outcome === "safe" && verdict.executions)
     lines.push(words.ui("counts_safe", { executions: n(verdict.executions) }));
   if (verdict.interleavings) lines.push(words.ui("stand_for", { n: n(verdict.interleavings) }));
-  return lines.map((line, i) => (i < lines.length - 1 ? `${line};` : line));
+  return lines;
 }
 
 /** What is known of all runs, as one sentence. */
@@ -40,7 +40,13 @@ function knownOf(ctx) {
   if (verdict) {
     if (outcome === "bug" && verdict.steps) {
       const subject = verdict.subject ? words.ui("subject", { subject: verdict.subject }) : "";
-      lines.push(words.ui("shortest", { subject, steps: verdict.steps, switches: verdict.switches ?? 0 }));
+      lines.push(
+        words.ui(verdict.minimal === false ? "failing_schedule" : "shortest", {
+          subject,
+          steps: verdict.steps,
+          switches: verdict.switches ?? 0,
+        }),
+      );
     }
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
@@ -78,7 +84,13 @@ function verdictBlock(ctx, { outcome, title, lines }, hit, shown) {
     },
     h("strong", null, title),
     h("span", { class: "tx" }, lines.map(line)),
-    verdict ? h("span", { class: "ct" }, counts(ctx, verdict).map(line)) : null,
+    verdict
+      ? h(
+          "span",
+          { class: "ct" },
+          counts(ctx, verdict).map((text, i, all) => line(i < all.length - 1 ? `${text};` : text)),
+        )
+      : null,
   );
 }
 

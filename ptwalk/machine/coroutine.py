@@ -1,6 +1,6 @@
 """Driving one coroutine from one operation to the next, whatever its author wrote into it.
 
-Room: explore.  Knows operations.  Code under test may forget an await, await something foreign, loop without
+Room: machine.  Knows operations.  Code under test may forget an await, await something foreign, loop without
 ever awaiting, raise, or not be a coroutine at all.  Here each of these becomes a `Finding` in words.
 """
 
@@ -10,13 +10,13 @@ import inspect
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptwalk.explore.watchdog import Endless, Watchdog
 from ptwalk.machine.operation import Operation, OutsideSimulation, Violation, unawaited
+from ptwalk.machine.watchdog import Endless, Watchdog
 from ptwalk.trace.verdict import Finding
 
 Frame = tuple[str, int, str]  # file, line, function
@@ -166,13 +166,13 @@ def begin(start: Callable[[], Any], cpu: int, name: str) -> tuple[Any, Pause]:
     def resume() -> Any:
         coroutine = start()
         made.append(coroutine)
-        if inspect.iscoroutine(coroutine):
+        if isinstance(coroutine, Coroutine):
             return coroutine.send(None)
         raise _NotAsync
 
     pause = run(resume, _Late(made), (cpu, name, 0))
     coroutine = made[0] if made else None
-    if made and not inspect.iscoroutine(coroutine):
+    if made and not isinstance(coroutine, Coroutine):
         function = getattr(start, "__name__", name)
         how = (
             "is a generator: use 'await', not 'yield'," if inspect.isgenerator(coroutine) else "is not async:"

@@ -1,4 +1,4 @@
-// Predict first, and the challenge: questions made from the run itself, judged by what the run does.
+// Predict first: questions made from the run itself, judged by what the run does.
 
 import { falseBeliefs } from "./meaning.js";
 
@@ -46,34 +46,4 @@ export function questionFor(ctx, n) {
 /** The score so far, as text. */
 export function scoreText(ctx, score) {
   return ctx.words.ui("predict_score", score);
-}
-
-/** How many times the scheduler switched in a list of choices. */
-export function switchesIn(choices) {
-  return choices.reduce((count, cpu, i) => count + (i > 0 && choices[i - 1] !== cpu ? 1 : 0), 0);
-}
-
-/** What the challenge says now. @param {any} ctx @param {any} state  what is known of shorter ways and claims */
-export function challengeText(ctx, state) {
-  const { run, words, n } = ctx;
-  const won = Boolean(run.report && run.report.step <= n && run.report.step === run.length);
-  if (won) {
-    const steps = run.report.step;
-    const parts = [
-      words.ui("challenge_won", { steps, switches: switchesIn(run.choices(steps)), title: run.report.title }),
-    ];
-    if (state.shorter === null) parts.push(words.ui("challenge_unknown"));
-    else if (state.shorter && state.shorter.steps < steps) parts.push(words.ui("challenge_shorter", state.shorter));
-    else if (state.shorter) parts.push(words.ui("challenge_best"));
-    return { won, text: parts.join(" ") };
-  }
-  const ended =
-    run.length > 0 &&
-    n === run.length &&
-    run.cpus.every((_, cpu) => {
-      const status = run.at(n).get(`c${cpu}.state`);
-      return status === "finished" || status === "stopped";
-    });
-  const parts = [state.said || words.ui(ended ? "challenge_end" : "challenge_goal")];
-  return { won, text: parts.join(" ") };
 }

@@ -1,6 +1,6 @@
 """The watchdog: stops code that runs on and on between two operations.
 
-Room: explore.  Knows nothing of ptwalk.  It counts instructions by a trace function, which works in any thread and in
+Room: machine.  Knows nothing of ptwalk.  It counts instructions by a trace function, which works in any thread and in
 a browser's Python.  Code that swallows what the trace function raises (a bare `except` in a loop) is asked again and
 again from a second thread, where there are threads.
 """
