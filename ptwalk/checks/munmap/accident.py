@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Replay
 from ptwalk.machine.locks import LockOperation
 from ptwalk.trace.report import Report
@@ -45,6 +46,9 @@ def check(answer: object, seed: int) -> str:
     if missing:
         raise NotYet(f'{", ".join(missing)}: nothing there yet. Give a schedule line, or "none".')
     claims = {name: str(answer[name]).strip().lower() in ("none", "safe") for name in KERNELS}
+    for name, value in ((name, answer[name]) for name in KERNELS if not claims[name]):
+        if isinstance(value, bool) or (isinstance(value, str) and not any(map(str.isdigit, value))):
+            raise NotYet(f'{name}: {shown(value)} is neither a schedule line nor the word "none".')
     if all(claims.values()):
         raise NotYet(
             "Four times none. RCU-freed tables wait for a grace period; but a grace period waits only for CPUs "
@@ -83,6 +87,15 @@ def _fails(name: str, line: object, done: Replay) -> None:
             f"reader: the grace period waited. {short}".rstrip()
         )
     last = f"The last step was: CPU {done.steps[-1].cpu} {done.steps[-1].text}." if done.steps else ""
+    if (
+        not freed
+        and "call_rcu" in (step.kind for step in done.steps)
+        and not any(s.cpu == 2 for s in done.steps)
+    ):
+        raise NotYet(
+            f"{name}: in your line no table is freed. CPU 1 has asked RCU to do it later; that is CPU 2, and it never "
+            "moves in your line."
+        )
     if not freed:
         raise NotYet(f"{name}: in your line no table is freed. {short} {last}".replace("  ", " "))
     raise NotYet(

@@ -135,11 +135,8 @@ def check(answer: object, seed: int) -> str:
         by_eight = max(outside) < 8 * WORDS and not any(index % 8 for index in given)
         more = " An entry is 8 bytes: you gave the byte." if by_eight else ""
         raise NotYet(f"There is no word {outside[0]} in a page of 512 words.{more}")
-    if (
-        given
-        and all(words[index] ^ new in (0, 0x40) for index, new in given.items())
-        and set(given) != set(right)
-    ):
+    bits = {words[index] ^ new for index, new in given.items()}
+    if DIRTY in bits <= {0, DIRTY} and set(given) != set(right):
         raise NotYet("You cleared bit 6 in each. That is dirty; which bit says that the page was accessed?")
     for index in sorted(given):
         if index not in right:

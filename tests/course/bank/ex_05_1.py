@@ -35,7 +35,9 @@ WRONG = {
         lambda: four(A="1x16:unlock 0x6:lock 1x11:call_rcu 2x3 0x1"),
         "a held spinlock counts",
     ),
-    "A without the callbacks": (lambda: four(A="0x5:read 1x27:call_rcu 0x1:lock"), "no table is freed"),
+    "A without the callbacks": (lambda: four(A="0x5:read 1x27:call_rcu 0x1:lock"), "it never moves"),
     "a schedule for C": (lambda: four(C="0x6:read 1x28:call_rcu 2x3 0x1"), "does not preempt"),
+    "another word for none": (lambda: four(C="impossible"), "neither a schedule line nor the word"),
+    "False for none": (lambda: four(C=False), "False is neither"),
     "no schedule": (lambda: four(B="first CPU 0, then CPU 1"), "can't be read"),
 }

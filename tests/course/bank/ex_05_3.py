@@ -43,6 +43,9 @@ WRONG = {
     "not present ones too": (lambda: filtered(present=0x107), "bits 0 and 8 are clear"),
     "frame not inverted": (lambda: filtered(inverted=False), "stored inverted"),
     "bit 0 cleared as well": (lambda: filtered(clear=0x21), "v34 changes one bit"),
+    "every word as it is": (lambda: dict(enumerate(draw(SEED).words)), "Word 0, "),
+    "text for numbers": (lambda: {i: hex(w) for i, w in filtered().items()}, "a str, not a whole number"),
+    "none of them": (lambda: {}, "45 more words change"),
     "one missing": (one_missing, "What does v34 test"),
     "same words": (lambda: filtered(clear=0), "gave back the same word"),
 }
