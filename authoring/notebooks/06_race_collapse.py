@@ -148,7 +148,7 @@ It would do. It is more than is needed: readers already keep a writer out.
 # %% kept-out [shut]
 for name in ("collapse-anon-vs-damon-v34", "collapse-anon-vs-damon-merged"):
     verdict = ptwalk.explore(name)
-    print(f"{name:31} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:31} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] look-back
 """
@@ -170,7 +170,7 @@ Yes. Two switches are enough.
 
 # %% look-back-verdict [shut]
 verdict = ptwalk.explore("collapse-anon-vs-mkold-after-recheck")
-print(verdict.outcome, "with", verdict.switches, "switches:", verdict.report.title)
+print(verdict.outcome, "with", verdict.switches, "switches:", verdict.title)
 
 # %% look-back-play
 race = ptwalk.stepper("collapse-anon-vs-mkold-after-recheck")
@@ -257,7 +257,7 @@ Yes. The other one and this walker have no lock in common. It was mended (8d3c10
 # %% rmap-verdicts [shut]
 for name in ("retract-vs-rmap", "collapse-pte-mapped-vs-rmap", "collapse-pte-mapped-vs-rmap-fixed"):
     verdict = ptwalk.explore(name)
-    print(f"{name:34} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:34} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] the-rule
 """
@@ -291,7 +291,7 @@ lock, and may say: no table here.
 # %% six-six [shut]
 for name in ("retract-vs-mlw-walker-then", "retract-vs-mlw-walker", "retract-vs-mlw-map-lock"):
     verdict = ptwalk.explore(name)
-    print(f"{name:27} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:27} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] mremap
 """

@@ -142,7 +142,7 @@ RCU counts a CPU with interrupts off as a reader.
 # %% rcu-verdicts [shut]
 for name in ("munmap-vs-gup", "munmap-vs-gup-broadcast", "munmap-vs-irqs-off-batch"):
     verdict = ptwalk.explore(name)
-    print(f"{name:26} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:26} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] who-waits
 """
@@ -162,7 +162,7 @@ flush happened to be an interrupt.
 # %% hook-answered
 for name in ("retract-vs-gup", "retract-vs-gup-x86", "retract-vs-gup-synced"):
     verdict = ptwalk.explore(name)
-    print(f"{name:22} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:22} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] sync
 """
@@ -209,7 +209,7 @@ So one of you two sees the other.
 # %% pin-order [shut]
 for name in ("dontneed-vs-gup-pin-last", "dontneed-vs-gup"):
     verdict = ptwalk.explore(name)
-    print(f"{name:25} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:25} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] pin-last-text
 """
@@ -242,7 +242,7 @@ Yes. Your page is being copied into the huge one. What you write to it, nobody w
 # %% pte-only-verdicts [shut]
 for name in ("collapse-anon-vs-gup-pte-only", "collapse-anon-vs-gup-pte-only-x86", "collapse-anon-vs-gup"):
     verdict = ptwalk.explore(name)
-    print(f"{name:35} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:35} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] luck
 """
@@ -288,7 +288,7 @@ Yes. Without a lock, you can't know whether the table is still in its place when
 
 # %% never-write [shut]
 verdict = ptwalk.explore("collapse-anon-vs-irqs-off-monitor")
-print(verdict.outcome, "with", verdict.switches, "switches:", verdict.report.title)
+print(verdict.outcome, "with", verdict.switches, "switches:", verdict.title)
 
 # %% [markdown] foreign
 """
@@ -308,7 +308,7 @@ Yes: it goes to CPUs that run that process. The monitor's does not, so nobody wa
 
 # %% foreign-verdict [shut]
 verdict = ptwalk.explore("munmap-vs-irqs-off-monitor")
-print(verdict.outcome, "with", verdict.switches, "switches:", verdict.report.title)
+print(verdict.outcome, "with", verdict.switches, "switches:", verdict.title)
 
 # %% [markdown] foreign-why
 """

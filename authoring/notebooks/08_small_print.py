@@ -28,7 +28,7 @@ walk, beside a munmap:
 
 # %% pagemap-hole
 verdict = ptwalk.explore("munmap-vs-pagemap-hole")
-print(verdict.outcome, "-", verdict.report.title)
+print(verdict.outcome, "-", verdict.title)
 print(verdict.report.happened)
 
 # %% [markdown] hook-why
@@ -69,7 +69,7 @@ but goes on with the pmd value of before. The third looks for the VMA again, and
 # %% three-drops [shut]
 for name in ("munmap-vs-stale-vma", "retract-vs-kept-pmd", "munmap-vs-revalidated-vma"):
     verdict = ptwalk.explore(name)
-    print(f"{name:26} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:26} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] kept-pmd
 """
@@ -199,7 +199,7 @@ Yes. It reads every level, so any table that goes will do.
 # %% ptdump [shut]
 for release in ("5.15.0", "5.15.85", "6.1"):
     verdict = ptwalk.explore("munmap-vs-ptdump", release=release)
-    print(f"{release:8} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{release:8} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] rule-b
 """
@@ -260,7 +260,7 @@ Yes: no. A test is worth something only if nothing fits between it and the use.
 # %% mm-count [shut]
 for release in ("5.15.0", "6.1", "7.1"):
     verdict = ptwalk.explore("exit-vs-mm-count-only", release=release)
-    print(f"{release:7} {verdict.outcome:5} {verdict.report.title}")
+    print(f"{release:7} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] mmget
 """

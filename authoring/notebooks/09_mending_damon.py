@@ -95,8 +95,7 @@ SIX = {
 
 def row(walker, release="5.15.0"):
     for changer, verdict in ptwalk.check_walker(walker, against=SIX, release=release).items():
-        told = "" if verdict.report is None else getattr(verdict.report, "title", "")
-        print(f"{SIX[changer]:18} {verdict.outcome:5} {told}")
+        print(f"{SIX[changer]:18} {verdict.outcome:5} {verdict.title}")
 
 
 # %% [markdown] predict-t1

@@ -269,10 +269,7 @@ from itertools import product
 for rcu, look_again in ((True, True), (False, True), (True, False)):
     walker = partial(mkold, rcu=rcu, look_again=look_again)
     verdict = ptwalk.check_walker(walker, against="retract", release="7.1")
-    print(
-        f"rcu {rcu!s:5}  second look {look_again!s:5}  {verdict.outcome:4}",
-        getattr(verdict.report, "title", ""),
-    )
+    print(f"rcu {rcu!s:5}  second look {look_again!s:5}  {verdict.outcome:4} {verdict.title}")
 
 # %% [markdown] null
 """
@@ -321,7 +318,7 @@ There the value is the same again. Here it is another one.
 # %% double-load [shut]
 for name, release in product(("fault-thp-vs-double-load", "refault-pud-vs-numa-maps"), ("6.1", "7.1")):
     verdict = ptwalk.explore(name, release=release)
-    print(f"{name:25} {release:4} {verdict.outcome:5} {verdict.report.title if verdict.report else ''}")
+    print(f"{name:25} {release:4} {verdict.outcome:5} {verdict.title}")
 
 # %% [markdown] double-load-said
 """

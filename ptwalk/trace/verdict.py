@@ -98,6 +98,11 @@ class Verdict:
     state_bytes: int = 0
     minimal: bool = False
 
+    @property
+    def title(self) -> str:
+        """What kind of bug was found, in a few words; empty where none was."""
+        return str(getattr(self.report, "title", "") or getattr(self.report, "kind", ""))
+
     def __str__(self) -> str:
         stands = f", standing for {in_words(self.interleavings)} interleavings" if self.interleavings else ""
         if self.outcome == "bug":
