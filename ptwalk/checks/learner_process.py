@@ -80,14 +80,20 @@ class _Face(ModuleType):
 
 
 class Original:
-    """Remembers every function and class of ptwalk's modules, and of the builtins, as they were at first."""
+    """Remembers what ptwalk's modules, classes and exercises hold, and the builtins, as they were at first.
+
+    Names that begin with _ are the modules' own to change as they work: caches, seeds, what failed last.
+    """
 
     def __init__(self) -> None:
         self._builtins = vars(builtins)
         self._builtins_before = dict(self._builtins)
         self._places: list[tuple[str, Any, dict[str, Any]]] = []
         self._codes: list[tuple[str, FunctionType, Any]] = []
+        self._tables: list[tuple[str, Any, Any]] = []
         seen: set[int] = set()
+        for name, exercise in exercises().items():
+            self._places.append((f"exercise {name}", exercise, dict(vars(exercise))))
         for name, module in sorted(sys.modules.items()):
             if name.split(".")[0] == "ptwalk" and module is not None:
                 self._keep(name, module, seen)
@@ -101,6 +107,9 @@ class Original:
                 self._codes.append((f"{name}.{key}", plain, plain.__code__))
             elif isinstance(value, type) and value.__module__.startswith("ptwalk") and id(value) not in seen:
                 self._keep(f"{name}.{key}", value, seen)
+            elif type(value) in (dict, list, set) and not key.startswith("_") and id(value) not in seen:
+                seen.add(id(value))
+                self._tables.append((f"{name}.{key}", value, value.copy()))
 
     def put_back(self) -> list[str]:
         """Put back what was changed; its names."""
@@ -113,15 +122,28 @@ class Original:
         for name, place, before in self._places:
             for key, value in before.items():
                 now = vars(place).get(key, self)
-                if now is value or not (callable(value) or isinstance(value, classmethod | staticmethod)):
+                code = callable(value) or isinstance(value, classmethod | staticmethod)
+                if now is value or not (code or not key.startswith("_")):
                     continue
                 changed.append(f"{name}.{key}")
-                setattr(place, key, value)
+                # An exercise is frozen; who changed it went round that, and so does who puts it back.
+                (setattr if isinstance(place, type | ModuleType) else object.__setattr__)(place, key, value)
+        for name, held, before in self._tables:
+            if len(held) != len(before) or any(
+                a is not b for a, b in zip(_flat(held), _flat(before), strict=True)
+            ):
+                changed.append(name)
+                held.clear()
+                held.extend(before) if type(held) is list else held.update(before)
         for name, function, code in self._codes:
             if function.__code__ is not code:
                 changed.append(name)
                 function.__code__ = code
         return changed
+
+
+def _flat(held: dict[Any, Any] | list[Any] | set[Any]) -> list[Any]:
+    return [*held.keys(), *held.values()] if type(held) is dict else list(held)
 
 
 class Session:

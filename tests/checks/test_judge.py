@@ -172,6 +172,10 @@ CHEATS = {
     "the code inside": "import ptwalk.checks.verbs as v\nv.compare.__code__ = (lambda e, a, s: 'fine').__code__",
     "NotYet tamed": "from ptwalk.checks import NotYet\nNotYet.__init__ = lambda *a, **k: None",
     "builtins": "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.callable = lambda f: False",
+    "an exercise": "from ptwalk.checks.registry import exercises\nfor each in exercises().values():\n"
+    "    object.__setattr__(each, 'check', lambda a, s: 'fine')",
+    "a table": "from ptwalk.scenarios import CHANGERS\nCHANGERS.clear()",
+    "a value": "import ptwalk.sanitizers as s\ns.ALL = ()",
     "a helper": "import ptwalk.checks.preflight as p\np.plain_function = lambda *a: (lambda *b: None)",
 }
 
