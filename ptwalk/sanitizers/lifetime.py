@@ -1,7 +1,7 @@
 """Use of a page table (or of a lock inside one) after it was freed.
 
 Room: sanitizers.  Invariants: no load, store or lock on a frame that was freed or belongs to somebody else by now,
-and no table is freed while the lock inside it is held.
+and no frame is freed twice, nor a table while the lock inside it is held.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ class Lifetime:
                 f"CPU{seen.cpu} frees {frame.name} while CPU{seen.owner} holds the lock that lives in it",
                 rule="a table is freed only when nobody can hold its lock",
                 cause="the one who frees neither took the table's lock nor waited for those who hold it",
+            )
+        if seen.kind == "free" and frame.state in ("freed", "reused"):
+            return report_on(
+                seen,
+                self.name,
+                "a frame is freed twice",
+                f"CPU{seen.cpu} {seen.text}, which is {describe_frame(frame)}",
+                rule="who frees a frame owns it alone, and owns it no more afterwards",
+                cause="two hands, or one hand twice, gave the same frame back; somebody else may have it by now",
             )
         if seen.links is not None and seen.links.state != "table":
             return report_on(

@@ -68,6 +68,20 @@ def test_a_lock_in_a_freed_table_is_reported(judged):
     )
 
 
+async def cut_and_free_twice(ground: Ground) -> None:
+    """Frees what it freed already."""
+    pmd = await mm_find_pmd(ground.mm, ground.addr)
+    table = ground.mm.machine.table_frame(await pmd.get_and_clear())
+    await FreeFrame(table)
+    await FreeFrame(table)
+
+
+def test_a_frame_freed_twice_is_reported(judged):
+    """The second free needs no other CPU to be wrong."""
+    verdict = judged(Lifetime(), cut_and_free_twice)
+    assert verdict.outcome == "bug" and verdict.report.title == "a frame is freed twice"
+
+
 def test_reuse_has_its_own_words(judged):
     """A table that belongs to somebody else by now is told from one that is merely free."""
     titles = set()
