@@ -270,7 +270,8 @@ assumed = "..."
 
 - The walk with a re-check that B and C lean on: `__pte_offset_map_lock()` in `mm/pgtable-generic.c`, 6.5; it came
   with tables that can vanish.
-- What A meets on 6.14: `try_to_free_pte()` in `mm/pt_reclaim.c`.
+- What A meets on 6.14: tables that MADV_DONTNEED gives back when it has emptied them (6375e95f381e, in
+  `mm/pt_reclaim.c`; the names in that file are recalled, not checked).
 - What C forgets is what the kernel does after `pte_offset_map_rw_nolock()`: it compares the pmd, `pmd_same()`,
   once the lock is held.
 - The records of C are made up. No kernel has them.

@@ -109,7 +109,7 @@ async def zap_and_reclaim(tlb: MmuGather, vma: Vma, pmd: EntryPointer, start: in
 async def try_to_free_pte(mm: Mm, pmd: EntryPointer, start: int, end: int) -> bool:
     """Under both locks: cuts the table off if it is still there and still empty.
 
-    *Source*: mm/pt_reclaim.c try_to_free_pte, 6.14.
+    *Source*: mm/pt_reclaim.c try_to_free_pte, 6.14 (the name is recalled, not checked).
     """
     pml = await pmd_lock(mm, pmd)
     entry = await pmd.read()
