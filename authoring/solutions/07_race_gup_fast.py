@@ -37,7 +37,9 @@ ptwalk.start("07")
 - `mm_find_pmd(mm, addr)` walks down to the pmd, or gives `None`.
 - `await pmd.read()` loads the entry once; `is_table(entry)`, `leaf(entry)`, `entry.user`, `entry.address`.
 - `offset_lockless(pmd, entry, addr)` is the pte pointer in the table that this value names.
-- `GetPageUnlessZero(page)` pins and says if it could; `PutPage(page)` drops a pin.
+- `page = mm.machine.frame_at(entry.address)` is the page that an entry names. `await GetPageUnlessZero(page)`
+  pins it and says if it could; `await PutPage(page)` drops a pin.
+- `flags = await local_irq_save(mm.machine)` and `await local_irq_restore(mm.machine, flags)` for interrupts.
 
 It is tried against eight changers on six kernels. (A file collapse of 5.15.0 on arm64 is left out: nobody
 is right there.)

@@ -145,7 +145,7 @@ Below is a walker of 5.15. It says whether a page is there, as `mincore` does. M
 it right on 5.15.0, with as few changed lines as you can.
 
 The caller is as in 10.2. An answer may be old the moment it is given; but it must fit what was last read of
-the pmd. Huge: a page is there. Empty: none is.
+the pmd. Huge: a page is there. Empty: none is. A table: what its pte says.
 """
 
 # %% 10-3-names

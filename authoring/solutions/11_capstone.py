@@ -43,8 +43,8 @@ Then say for each changer, on 5.15.0, one of four words:
 - `"wait"`: safe, because whoever frees waits for you;
 - `"cannot"`: safe, because this changer cannot take away what you use.
 
-The check takes away what you name, and looks if the cell turns. Set `own` to True for a walker of its own
-process's memory.
+The check takes away what you name, and looks if the cell turns. Against exit it gives your walker a user reference,
+as a monitor has one. Set `own` to True for a walker of its own process's memory.
 """
 
 # %% 11-1-look
@@ -199,9 +199,11 @@ print("It ...", *SENTENCES, sep="\n")
 
 # %% [markdown] ex-11-3-notes
 """
-"In order" means by address. An access is an accessed mark that is set. If the process is gone, give what you have.
-Pages of a range come 4,096 bytes apart, and `pte.frame.entry(mm.format.index(page, "pte"), "pte")` is the entry of
-another page in the same table.
+- "In order" means by address. If the process is gone, give what you have.
+- An access is an accessed mark that is set: `old = await pte.test_and_clear_young()` gives the entry as it was, so
+  ask `old.accessed`. `entry.present` is what the hardware sees; `leaf(entry)` is true for PROT_NONE as well.
+- Pages come 4,096 bytes apart. `pte.frame.entry(mm.format.index(page, "pte"), "pte")` is the entry of another page
+  in the same table. A range may begin in one table and end in another, with holes and huge pages in between.
 """
 
 # %% 11-3-names

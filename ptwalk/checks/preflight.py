@@ -73,7 +73,7 @@ def plain_function(answer: object, name: str, parameters: tuple[str, ...]) -> Ca
         raise NotYet(f"Nothing was handed in. Hand in the function itself, without brackets: {name}")
     if not callable(answer):
         raise NotYet(
-            f"You handed in {_article(type(answer).__name__)}; this exercise wants the function {wanted}, "
+            f"You handed in {article(type(answer).__name__)}; this exercise wants the function {wanted}, "
             "by its name and without brackets."
         )
     if inspect.iscoroutinefunction(answer) or inspect.isasyncgenfunction(answer):
@@ -110,7 +110,7 @@ def number(value: object, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         index = getattr(value, "__index__", None)
         if index is None or isinstance(value, bool):
-            raise NotYet(f"{what} is {_brief(value)}: {_article(type(value).__name__)}, not a whole number.")
+            raise NotYet(f"{what} is {_brief(value)}: {article(type(value).__name__)}, not a whole number.")
         return int(index())
     return value
 
@@ -148,5 +148,6 @@ def short(text: str, limit: int = 90) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _article(noun: str) -> str:
+def article(noun: str) -> str:
+    """A noun with "a" or "an" before it."""
     return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from ptwalk.checks.failed import keep
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import short
+from ptwalk.checks.preflight import article, short
 from ptwalk.errors import PtwalkError
 from ptwalk.explore.limits import Limits
 from ptwalk.explore.replay import Replay
@@ -245,7 +245,9 @@ def schedule_line(answer: object, what: str = "The schedule") -> Schedule:
     if answer is None or answer is ...:
         raise NotYet(f'{what} is still empty. A schedule is one line of text, such as "0x4 1x9 0x1".')
     if not isinstance(answer, str):
-        raise NotYet(f'{what} is {type(answer).__name__}, not text. Write it as text, such as "0x4 1x9 0x1".')
+        raise NotYet(
+            f'{what} is {article(type(answer).__name__)}, not text. Write it as text, such as "0x4 1x9 0x1".'
+        )
     words = answer.replace("'", " ").replace('"', " ").split()
     if words[:2] == ["ptwalk", "replay"]:
         words = words[3:]

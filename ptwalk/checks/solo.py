@@ -15,7 +15,7 @@ from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.race import handed_in, sentence
 from ptwalk.explore.replay import Step, replay_on
 from ptwalk.kernel.vma import FindVma, VmasIn
-from ptwalk.machine.entries import EntryOperation
+from ptwalk.machine.entries import ChangeEntry, EntryOperation
 from ptwalk.machine.frames import Frame
 from ptwalk.machine.locks import LockOperation
 from ptwalk.scenarios import Never, Scenario
@@ -83,6 +83,23 @@ def alone(
     scenario = Scenario("alone", "", lay_out, Never(), cpus=(WALKER,), release=release, arch=arch, axes=axes)
     done = replay_on(scenario.build(), LONG)
     return Solo(done.steps, laid[0], done.complete)
+
+
+def leaves_the_rest(walker: Callable[..., Any], release: str) -> None:
+    """`NotYet` if a walker that was sent to one page changes an entry of another one."""
+    solo = alone(walker, release, ground=_two_pages)
+    for step in solo.steps:
+        pointer = step.operation.pointer if isinstance(step.operation, ChangeEntry) else None
+        if pointer is not None and pointer.level.name == "pte":
+            if pointer.index != solo.ground.mm.format.index(solo.ground.addr, "pte"):
+                raise NotYet(
+                    f"With nobody else there, kernel {release}: you changed {pointer}, which is the entry of another "
+                    f"page than the one at {solo.ground.addr:#x}."
+                )
+
+
+def _two_pages(stage: Stage, threads: Sequence[str]) -> Ground:
+    return anonymous(stage, threads, pages=2)
 
 
 class Habits:

@@ -87,6 +87,15 @@ def compare(exercise: Exercise, answer: object, seed: int) -> str:
             f"After {exercise.seconds:g} seconds your code was still running{line_of(out.__traceback__)}. "
             "Does each turn of your loop come nearer to its end?"
         ) from None
+    except NotYet:
+        raise
+    except Exception as error:
+        # An answer of a form that nobody thought of: it is not right, and its author gets a sentence all the same.
+        said = " ".join(str(error).split())[:120]
+        raise NotYet(
+            f"The check can't make sense of what you handed in. It came upon {type(error).__name__}: {said}"
+            f"{line_of(error.__traceback__)}. Is it of the form that the exercise asks for?"
+        ) from error
 
 
 def hint(name: str, level: int | None = None) -> Words:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ptwalk.explore.limits import Limits
 from ptwalk.explore.space import StateSpace
 from ptwalk.machine.coroutine import Frame
 from ptwalk.machine.operation import Operation
@@ -190,9 +191,14 @@ def _fitting(ahead: list[tuple[str, int]], turn: Turn) -> int | None:
     return None
 
 
-def replay_on(program: Program, schedule: Schedule | str | Sequence[int]) -> Replay:
-    """Run `program` along `schedule`: a `Schedule`, its text, or the CPU of each step."""
-    space = StateSpace(program)
+def replay_on(
+    program: Program, schedule: Schedule | str | Sequence[int], *, limits: Limits | None = None
+) -> Replay:
+    """Run `program` along `schedule`: a `Schedule`, its text, or the CPU of each step.
+
+    `limits.depth` is how many steps one CPU may take: 1,000, if nothing is said.
+    """
+    space = StateSpace(program, limits)
     try:
         if isinstance(schedule, str):
             schedule = Schedule.parse(schedule)

@@ -113,7 +113,7 @@ def test_what_is_no_walker_is_told_before_any_race(walker: Any, words: str) -> N
     ("answer", "words"),
     [
         (None, "still empty"),
-        (7, "is int, not text"),
+        (7, "is an int, not text"),
         ("", "no turn in it"),
         ("first CPU 0", "'first' is no turn"),
         ("0x4 then 1", "'then' is no turn"),

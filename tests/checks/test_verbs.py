@@ -1,6 +1,7 @@
 """start, problem, check, hint, solution and progress, on exercises made for the test."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,24 @@ def test_a_notebook_shows_that_line_and_no_traceback() -> None:
     assert " ".join(shown.split()) == f"✗ {caught.value}"
     assert max(map(len, shown.splitlines())) <= 90
     assert isinstance(caught.value, AssertionError)
+
+
+def test_a_notebook_shows_which_parts_hold() -> None:
+    """Where parts are judged by themselves, the two lists follow the one line."""
+    parts = (("1 gives pages", True), ("2 clears", False), ("3 is safe", True))
+    shown = NotYet("Sentence 2: no.", "11.3", parts)._render_traceback_()
+    assert shown[1:] == ["  ✓ holds: 1 gives pages; 3 is safe", "  … not yet: 2 clears"]
+
+
+def test_an_answer_of_no_known_form_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a check stumbles over, the learner reads words and no traceback."""
+
+    def stumbles(answer: object, seed: int) -> str:
+        return answer["x"]  # type: ignore[index,no-any-return]
+
+    odd = replace(verbs.exercise_named("01.1"), check=stumbles)
+    monkeypatch.setattr(verbs, "exercise_named", lambda name: odd)
+    assert "can't make sense of what you handed in. It came upon TypeError" in said(8)
 
 
 def test_a_learners_error_is_said_in_words_with_its_line() -> None:

@@ -74,6 +74,8 @@ def check(answer: object, seed: int) -> str:
             'Hand in a dict with "walk", your walker, and "row", a dict with a word for each changer.'
         )
     walk, row, own = cast(Walk, answer["walk"]), answer["row"], bool(answer.get("own", False))
+    if not isinstance(row, Mapping):
+        raise NotYet('"row" is to be a dict: a word for each changer, by its name.')
     sound(walk, RELEASE)
     if IDLE in check_alone(walk, RELEASE, "x86-64", {}):
         raise NotYet("With nobody else there your walker touches no page table. A walker must walk.")
@@ -91,7 +93,12 @@ def check(answer: object, seed: int) -> str:
 def _scene(walk: Walk, changer: str, own: bool, *, memory_only: bool = False) -> Scenario:
     settings: dict[str, Any] = {"oracles": _MEMORY} if memory_only else {}
     return pair(
-        f"{changer}-vs-{walk.__name__}", walk, CHANGERS[changer], own=own, release=RELEASE, **settings
+        f"{changer}-vs-{getattr(walk, '__name__', 'walker')}",
+        walk,
+        CHANGERS[changer],
+        own=own,
+        release=RELEASE,
+        **settings,
     )
 
 

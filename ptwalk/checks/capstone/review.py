@@ -13,7 +13,7 @@ from ptwalk.checks.capstone.records import CPUS
 from ptwalk.checks.capstone.records import race as record_race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.solo import alone, sound
+from ptwalk.checks.solo import alone, leaves_the_rest, sound
 from ptwalk.explore.replay import replay_on
 from ptwalk.scenarios import CHANGERS
 from ptwalk.scenarios.pair import WALKER
@@ -160,6 +160,7 @@ def _mended_a(given: object) -> None:
             raise NotYet(
                 f"alone on {release}, your walker leaves the page marked accessed. A walker must walk."
             )
+        leaves_the_rest(walker, release)
 
     def words(trial: race.Trial, verdict: Verdict) -> str:
         if trial.changer in ("retract", "reclaim", "collapse-pte-mapped"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -19,10 +19,12 @@ from ptwalk.kernel.pgtable import mm_find_pmd, none
 from ptwalk.kernel.vma import Vma
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.frames import Frame
+from ptwalk.machine.operation import Footprint, Memory, Operation, Violation
 from ptwalk.sanitizers import ALL
 from ptwalk.scenarios import Never, Scenario
 from ptwalk.scenarios.ground import file_mapping, span
 from ptwalk.scenarios.stage import Stage
+from ptwalk.trace.report import Report
 from ptwalk.trace.verdict import Verdict
 from ptwalk.trials import explore
 
@@ -30,10 +32,39 @@ Move = Callable[[Vma, int, EntryPointer, EntryPointer], Awaitable[Any]]
 MOVER, RETRACT = "mover", "retract"
 
 
-class Said(race.Result):
-    """What the move says it did, compared with what it did."""
+class Said(Operation):
+    """What the move says it did, compared with what it did: `table` is the one that was to be hung into `new`."""
 
-    __slots__ = ()
+    __slots__ = ("new", "table", "moved")
+    kind = "result"
+
+    def __init__(self, new: EntryPointer, table: Frame | None, moved: object) -> None:
+        self.new, self.table, self.moved = new, table, moved
+
+    def footprint(self, cpu: int) -> Footprint:
+        return (self.new.cell,), ()
+
+    def execute(self, memory: Memory, cpu: int) -> Hashable:
+        if not isinstance(self.moved, bool):
+            raise Violation(
+                f"move gave back {self.moved!r}. mremap wants True if the table was moved, else False."
+            )
+        there = self.new.machine.child(memory[self.new.cell], self.new.level)
+        hangs_there = self.table is not None and there is self.table
+        if self.moved and not hangs_there:
+            raise Violation(
+                "move gave back True, and the table does not hang in the new pmd. mremap believes it, and moves no "
+                "entry: the program's pages are lost."
+            )
+        if hangs_there and not self.moved:
+            raise Violation(
+                "move gave back False, and the table hangs in the new pmd. mremap believes it, and goes on to move "
+                "the entries of a table that is no longer there."
+            )
+        return None
+
+    def text(self) -> str:
+        return "gives its result"
 
 
 def moving(move: Move, against: str = "", *, taken: bool = False) -> Scenario:
@@ -47,10 +78,10 @@ def moving(move: Move, against: str = "", *, taken: bool = False) -> Scenario:
         await mmap_write_lock(mm)
         old = await mm_find_pmd(mm, addr)
         new = await pmd_alloc(mm, to)
-        if old is not None and new is not None and not none(await old.read()):
+        seen = await old.read() if old is not None else None
+        if old is not None and new is not None and seen is not None and not none(seen):
             moved = await move(vma, addr, old, new)
-            if moved not in (True, False):
-                await Said(f"move gave back {moved!r}. mremap wants True if the table was moved, else False.")
+            await Said(new, mm.machine.child(seen.raw, old.level), moved)
         await mmap_write_unlock(mm)
 
     def lay_out(stage: Stage) -> None:
@@ -152,8 +183,13 @@ def _words(against: str, verdict: Verdict) -> str:
             "Two CPUs wait for each other. You hold one lock and want another; retract takes them the "
             "other way round."
         )
-    if oracle == "violation":
+    if oracle not in ("lifetime", "wild", "confusion", "detached"):
         return ""
+    if isinstance(verdict.report, Report) and verdict.report.where.startswith(RETRACT):
+        return (
+            "retract came by the reverse map, held its lock for reading, and the table was moved away under it. You "
+            "did not have that lock for writing."
+        )
     if against == "retract and huge":
         return (
             "The table was gone, and a huge page hung in its place. You moved the leaf as if it were a table."

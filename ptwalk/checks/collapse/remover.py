@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from ptwalk.machine.entries import ChangeEntry, EntryPointer
 from ptwalk.machine.frames import Frame
 from ptwalk.machine.locks import LockOperation, spin_lock, spin_unlock
 from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
+from ptwalk.machine.tlb import FlushTlb
 from ptwalk.scenarios import Never, Scenario
 from ptwalk.scenarios.ground import anonymous
 from ptwalk.scenarios.stage import Stage
@@ -58,8 +59,13 @@ async def both_locks(mm: Mm, addr: int) -> None:
     await rcu_read_unlock(mm.machine)
 
 
-def removing(remove: Remove, *others: str, **axes: Any) -> Scenario:
-    """The race of `remove(mm, pmd, table, addr)` with one or two of the walkers above."""
+def removing(
+    remove: Remove, *others: str, threads: tuple[str, ...] = (), axes: Mapping[str, Any] | None = None
+) -> Scenario:
+    """The race of `remove(mm, pmd, table, addr)` with one or two of the walkers above.
+
+    `threads` are the CPUs that run the process, and so may have the table in their walk caches.
+    """
     codes = {WALKER: mkold_with_look_back, OTHER: both_locks}
 
     async def remover(mm: Mm, addr: int) -> None:
@@ -69,7 +75,7 @@ def removing(remove: Remove, *others: str, **axes: Any) -> Scenario:
             await remove(mm, pmd, mm.machine.table_frame(entry), addr)
 
     def lay_out(stage: Stage) -> None:
-        ground = anonymous(stage, (), whole=True, populate=False)
+        ground = anonymous(stage, threads, whole=True, populate=False)
         mm = ground.mm
         mm.watch(ground.addr)
         mm.initial_table(ground.addr, "pte")
@@ -84,7 +90,7 @@ def removing(remove: Remove, *others: str, **axes: Any) -> Scenario:
         Never(),
         cpus=(REMOVER, *others),
         release="6.6",
-        axes=axes,
+        axes=axes or {},
     )
 
 
@@ -102,7 +108,7 @@ def check(answer: object, seed: int) -> str:
     executions = 0
     for others in ((WALKER,), (WALKER, OTHER)):
         for axes in ({}, {"table_free": "rcu"}):
-            scenario = removing(remove, *others, **axes)
+            scenario = removing(remove, *others, axes=axes)
             for order in (scenario.cpus, scenario.cpus[::-1]):
                 seated = replace(scenario, cpus=order)
                 verdict = explore(seated, limit=race.LIMITS)
@@ -116,7 +122,7 @@ def check(answer: object, seed: int) -> str:
 
 
 def _alone(remove: Remove) -> Replay:
-    scenario = removing(remove)
+    scenario = removing(remove, threads=(REMOVER,))
     stage = scenario.stage()
     verdict = explore(scenario)
     done = replay_on(stage.program(), "0x900 1x40")
@@ -134,7 +140,22 @@ def _alone(remove: Remove) -> Replay:
         raise NotYet("With nobody else there, the table is cut off, and never given back.")
     if frees[0].number < cuts[0].number:
         raise NotYet("With nobody else there: the table was freed while the pmd still named it.")
+    if len(frees) > 1:
+        raise NotYet(
+            "With nobody else there: the table was given back twice. After the first time it may be somebody else's."
+        )
+    flushes = [s.number for s in done.steps if isinstance(s.operation, FlushTlb)]
+    if not any(cuts[0].number < flush < _given(done) for flush in flushes):
+        raise NotYet(
+            "With nobody else there: between the cut and the giving back nobody flushed. A CPU that runs this process "
+            "may have the table in its walk cache, and goes on walking through it."
+        )
     return done
+
+
+def _given(done: Replay) -> int:
+    """The step in which the table was given back: to RCU, or at once."""
+    return next(s.number for s in done.steps if s.kind in ("call_rcu", "free"))
 
 
 def _took(done: Replay, kind: str) -> bool:
@@ -165,7 +186,7 @@ def _words(done: Replay, verdict: Verdict) -> str:
     if oracle == "lifetime":
         return "You gave the table back at once. The walker is inside an RCU section; you waited for none."
     if oracle == "detached" and ptl is None:
-        if pml is not None and pml[1] > cut + 1:
+        if pml is not None and pml[1] > _given(done):
             return "You held the PMD table's lock for longer. The walker never takes that lock."
         return "The walker looked back, saw the same pmd, and then you cut the table off. Its store came after that."
     if oracle == "detached" and ptl is not None and ptl[0] > cut:

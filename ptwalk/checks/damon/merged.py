@@ -10,7 +10,7 @@ from ptwalk.arch import EntryState
 from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.solo import Habits, Solo, alone, sound
+from ptwalk.checks.solo import Habits, Solo, alone, leaves_the_rest, sound
 from ptwalk.machine.entries import ChangeEntry
 from ptwalk.machine.folio import GetPageUnlessZero
 from ptwalk.scenarios.changers import CHANGER
@@ -93,6 +93,7 @@ def _does_its_work(walker: Walk, release: str) -> None:
         raise NotYet(
             f"With nobody else there, kernel {release}: the page keeps a reference that you took on it."
         )
+    leaves_the_rest(walker, release)
     for what, ground in (("a huge page", huge), ("a hole", hole)):
         _sound_on(walker, what, ground, release)
     big = alone(walker, release, ground=huge)

@@ -9,7 +9,7 @@ from ptwalk.checks import race
 from ptwalk.checks.damon.patches import Kind, Patch, draw
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.solo import Habits, alone, sound
+from ptwalk.checks.solo import Habits, alone, leaves_the_rest, sound
 from ptwalk.scenarios import CHANGERS
 from ptwalk.scenarios.pair import pair
 from ptwalk.trace.report import Report
@@ -70,7 +70,7 @@ def _scene(kind: Kind, changer: str) -> Any:
 
 def _evidence(kind: Kind, answer: Mapping[str, Any]) -> Report:
     against = answer.get("against")
-    if against not in CHANGERS:
+    if not isinstance(against, str) or against not in CHANGERS:
         raise NotYet(f'"against" is {against!r}. Name the changer of your schedule, such as "munmap".')
     if not CHANGERS[against].exists(_config(kind)):
         raise NotYet(f'Kernel {kind.release} has no "{against}".')
@@ -119,6 +119,7 @@ def _mend(kind: Kind, mend: object) -> str:
     solo = alone(walker, kind.release)
     if solo.word(solo.ground.addr).accessed:
         raise NotYet("The mend does nothing: with nobody else there, the page is still marked accessed.")
+    leaves_the_rest(walker, kind.release)
     habits = Habits(solo.steps)
 
     def words(trial: race.Trial, verdict: Verdict) -> str:

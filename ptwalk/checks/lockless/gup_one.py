@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, cast
 
+from ptwalk.actors.fault import page_fault
 from ptwalk.actors.madvise import madvise_dontneed
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.solo import Solo, alone, sound
+from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
 from ptwalk.machine.folio import TakeFreedPage
 from ptwalk.machine.frames import Frame
@@ -72,9 +74,12 @@ def _tries() -> tuple[Try, ...]:
     return tuple(found)
 
 
-async def _dontneed_and_reuse(mm: Mm, start: int, end: int, page: Frame) -> None:
+@allocates
+async def _dontneed_and_refault(mm: Mm, start: int, end: int, page: Frame) -> None:
+    # The page goes to somebody else, and the next fault brings another: "still present" is not "still the same".
     await madvise_dontneed(mm, start, end)
     await TakeFreedPage(page)
+    await page_fault(mm, start)
 
 
 def racing(walker: Walk, one: Try) -> Scenario:
@@ -94,7 +99,7 @@ def racing(walker: Walk, one: Try) -> Scenario:
         if one.changer == REUSE:
             ground = anonymous(stage, (WALKER, CHANGER))
             end = ground.addr + ground.mm.format.page_size
-            stage.run(CHANGER, _dontneed_and_reuse, ground.mm, ground.addr, end, ground.page)
+            stage.run(CHANGER, _dontneed_and_refault, ground.mm, ground.addr, end, ground.page)
         else:
             ground = CHANGERS[one.changer].lay_out(stage, (WALKER,))
         stage.run(WALKER, used, ground.mm, ground.addr)
@@ -166,8 +171,14 @@ def _does_its_work(walker: Walk) -> None:
     )
     if lock is not None:
         raise NotYet(f"gup_one took the {lock.name}. It is to do without locks: the program must not wait.")
-    if solo.references(solo.ground.page) != 2:
-        raise NotYet("With nobody else there, gup_one gave a page that it had not pinned.")
+    pins = solo.references(solo.ground.page) - 1
+    if pins != 1:
+        told = (
+            "that it had not pinned"
+            if pins < 1
+            else f"that it had pinned {pins} times. Its user drops one pin"
+        )
+        raise NotYet(f"With nobody else there, gup_one gave a page {told}.")
     irq = solo.ground.mm.machine.cpus[0].irq
     if not solo.value(irq):
         raise NotYet("gup_one came back with interrupts still off.")
@@ -250,6 +261,14 @@ def _words(walker: Walk, one: Try, verdict: Verdict) -> str:
             )
         if "pte" not in after:
             return "The table was still in place, but the page belonged to somebody else when you pinned it."
+        return (
+            "You looked again after the pin, and let pass what was not what you had seen: a page was there again, and "
+            "it was another one."
+        )
+    if oracle == "deadlock" and off is not None:
+        return (
+            "On one of its ways gup_one comes back with interrupts still off. A flush waits for you for ever."
+        )
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import article
 from ptwalk.explore.replay import Replay
 from ptwalk.trace.report import Report
 
@@ -56,7 +57,7 @@ def _one(kernel: str, answer: object) -> str:
         )
     if not isinstance(answer, str):
         raise NotYet(
-            f"{kernel}: this is {type(answer).__name__}. Give text: a scenario's name, a blank, a schedule."
+            f"{kernel}: this is {article(type(answer).__name__)}. Give text: a scenario's name, a blank, a schedule."
         )
     words = answer.replace("'", " ").replace('"', " ").removeprefix("ptwalk replay ").split()
     name = next((word for word in words if "-vs-" in word), "")

@@ -9,6 +9,7 @@ from typing import Any
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import article
 from ptwalk.kernel.mm import Mm
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.processor import irqs_off, rcu_read
@@ -97,7 +98,7 @@ def _said(answer: object, free: str, hold: str) -> bool:
         value = row.get(hold) if isinstance(row, Mapping) else None
     else:
         raise NotYet(
-            f"This is {type(answer).__name__}. Hand in a dict of dicts, or a function of (free, hold)."
+            f"This is {article(type(answer).__name__)}. Hand in a dict of dicts, or a function of (free, hold)."
         )
     if value is None:
         raise NotYet(

@@ -76,6 +76,8 @@ def _after_pair(
     if named is not pte.frame:
         now = "a new table" if named is not None else "no table"
         return f"The pmd names {now} now, and you hold the lock of the old one. What you store there, nobody will read."
+    if pte.index != mm.format.index(pmd.addr, "pte"):
+        return f"map_lock gave pte[{pte.index}] of the right table, and that is not the entry of the address."
     if ptl.frame is not pte.frame:
         return "The lock that is held is not the lock of the table that the pte lies in."
     if depth == 1:
@@ -89,7 +91,7 @@ def check(answer: object, seed: int) -> str:
     """What a pmd can be, alone; then seven races."""
     map_lock = scenes.handed_in(answer, "map_lock", ("mm", "pmd", "addr"))
     calls = watched.caller(map_lock, judge)
-    for ground in (watched.table, watched.nothing, watched.huge):
+    for ground in (watched.table, watched.second, watched.nothing, watched.huge):
         scenes.sound(scenes.scene("alone", watched.run(calls, ground), "7.1", alone=True), "map_lock")
     steps = scenes.taken(scenes.scene("alone", watched.run(calls, watched.table), "7.1", alone=True))
     searched = scenes.Searched()

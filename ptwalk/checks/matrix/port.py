@@ -9,7 +9,7 @@ from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.matrix import watched
 from ptwalk.checks.matrix.watched import Held, Watched
 from ptwalk.kernel.mm import Mm
-from ptwalk.kernel.pgtable import leaf, none
+from ptwalk.kernel.pgtable import is_table, leaf, none
 from ptwalk.scenarios import CHANGERS
 from ptwalk.scenarios.pair import pair
 from ptwalk.trace.verdict import Finding, Verdict
@@ -26,7 +26,11 @@ OWN = (
 )
 ALONE = (
     ("a page", watched.table, True),
+    ("a page", watched.second, True),
+    ("a page that was not accessed for a while", watched.old, True),
     ("a table with no page in it", watched.empty, False),
+    ("an empty entry, and a page beside it,", watched.only_the_first, False),
+    ("a page that was swapped out", watched.swapped_out, False),
     ("no table", watched.nothing, False),
     ("a huge page", watched.huge, True),
 )
@@ -53,7 +57,7 @@ def _kept(locks: tuple[str, ...], depth: int) -> str:
 
 
 def _wrong(pmd: Watched, given: Any, right: bool | None, what: str) -> str:
-    if given not in (True, False):
+    if not isinstance(given, bool):
         return f"resident gave {given!r}. It gives True or False."
     if right is not None:
         return "" if given == right else f"At the address there is {what}, and resident gave {given}."
@@ -61,6 +65,11 @@ def _wrong(pmd: Watched, given: Any, right: bool | None, what: str) -> str:
         return "The last pmd that you read was a huge page, and you said that no page is there."
     if pmd.last is not None and none(pmd.last) and given:
         return "The last pmd that you read was empty, and you said that a page is there."
+    if pmd.last is not None and is_table(pmd.last):
+        if pmd.below is None or pmd.below[0] is not pmd.machine.table_frame(pmd.last):
+            return "The last pmd that you read names a table, and you gave an answer without a look into that table."
+        if pmd.below[1].linux_present != given:
+            return f"The pte that you read last is {pmd.below[1].state.name.lower()}, and you said {given}."
     return ""
 
 

@@ -7,6 +7,7 @@ is nobody's fault, a wrong conclusion is.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
+from dataclasses import replace
 from typing import Any
 
 from ptwalk.actors.collapse_file import retract_page_tables
@@ -18,28 +19,51 @@ from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import mm_find_pmd
 from ptwalk.kernel.vma import find_vma
 from ptwalk.machine.entries import EntryPointer, ReadEntry
+from ptwalk.machine.frames import Frame
 from ptwalk.machine.operation import Footprint, Memory, Operation, Violation
 from ptwalk.machine.processor import DEPTH
 from ptwalk.scenarios import CHANGERS
 from ptwalk.scenarios.changers import CHANGER
-from ptwalk.scenarios.ground import Ground, anonymous, file_mapping, home, span
+from ptwalk.scenarios.ground import Ground, anonymous, file_mapping, span
 from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.stage import Stage
 
+PAGE = 4096
 Judge = Callable[[Mm, "Watched", Any], Any]
 
 
 class Watched(EntryPointer):
-    """A pmd pointer; `last` is what was last read through it, None if nothing was."""
+    """A pmd pointer, handed out for the address `addr`.
 
-    __slots__ = ("last",)
+    `last` is what was last read through it, `below` the pte that was last read in a table it named, with that table;
+    None if nothing was.
+    """
 
-    def __init__(self, pmd: EntryPointer) -> None:
+    __slots__ = ("addr", "last", "below")
+
+    def __init__(self, pmd: EntryPointer, addr: int) -> None:
         super().__init__(pmd.frame, pmd.index, pmd.level)
+        self.addr = addr
         self.last: Entry | None = None
+        self.below: tuple[Frame, Entry] | None = None
 
     def read(self) -> ReadEntry:
         """One load, remembered."""
+        return _Watching(self)
+
+    def lookup(self, entry: Entry, va: int) -> EntryPointer:
+        """The pte pointer, whose loads are remembered as well."""
+        return _Below(super().lookup(entry, va), self)
+
+
+class _Below(EntryPointer):
+    __slots__ = ("pmd",)
+
+    def __init__(self, pte: EntryPointer, pmd: Watched) -> None:
+        super().__init__(pte.frame, pte.index, pte.level)
+        self.pmd = pmd
+
+    def read(self) -> ReadEntry:
         return _Watching(self)
 
 
@@ -50,6 +74,8 @@ class _Watching(ReadEntry):
         entry = yield from super().__await__()
         if isinstance(self.pointer, Watched):
             self.pointer.last = entry
+        elif isinstance(self.pointer, _Below):
+            self.pointer.pmd.below = self.pointer.frame, entry
         return entry
 
 
@@ -89,7 +115,7 @@ def caller(function: Callable[..., Any], judge: Judge) -> Callable[[Mm, int], An
             vma = await find_vma(mm, addr)
             pmd = await mm_find_pmd(mm, addr) if vma is not None and addr in vma else None
             if pmd is not None:
-                watched = Watched(pmd)
+                watched = Watched(pmd, addr)
                 await judge(mm, watched, await function(mm, watched, addr))
 
     calls.__name__ = getattr(function, "__name__", "function")
@@ -102,6 +128,35 @@ def caller(function: Callable[..., Any], judge: Judge) -> Callable[[Mm, int], An
 def table(stage: Stage) -> Ground:
     """A table with the page in it."""
     return anonymous(stage, ())
+
+
+def second(stage: Stage) -> Ground:
+    """Two pages of one table; the call is about the second."""
+    ground = anonymous(stage, (), pages=2)
+    return replace(ground, addr=ground.addr + PAGE)
+
+
+def only_the_first(stage: Stage) -> Ground:
+    """Two pages of one table; the call is about the second, and only the first is there."""
+    ground = anonymous(stage, (), whole=True)
+    ground.mm.watch(ground.addr + PAGE)
+    return replace(ground, addr=ground.addr + PAGE)
+
+
+def old(stage: Stage) -> Ground:
+    """A page that nobody has accessed for a while."""
+    ground = second(stage)
+    table, index = ground.mm.initial_table(ground.addr, "pte"), ground.mm.format.index(ground.addr, "pte")
+    table.contents[index] = ground.mm.format.mkold(table.contents[index], "pte")
+    return ground
+
+
+def swapped_out(stage: Stage) -> Ground:
+    """A page that was swapped out: its entry is not present, and not empty."""
+    ground = only_the_first(stage)
+    table, index = ground.mm.initial_table(ground.addr, "pte"), ground.mm.format.index(ground.addr, "pte")
+    table.contents[index] = ground.mm.format.make_swap(0, 77, "pte")
+    return ground
 
 
 def empty(stage: Stage) -> Ground:
@@ -176,7 +231,7 @@ def run(calls: Callable[[Mm, int], Any], lay_out: Callable[[Stage], Ground]) -> 
 
     def on(stage: Stage) -> None:
         ground = lay_out(stage)
-        stage.run(WALKER, calls, ground.mm, home(ground.mm))
+        stage.run(WALKER, calls, ground.mm, ground.addr)
 
     return on
 

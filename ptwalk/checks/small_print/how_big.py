@@ -31,6 +31,17 @@ SHARED: tuple[Ranges, Tables] = (
         ("pte", 0x10000000000, 0x10000200000),
     ),
 )
+# Two VMAs that touch where one table ends and the next begins: neither lives in the other's table.
+TOUCHING: tuple[Ranges, Tables] = (
+    ((0x80001FF000, 0x8000200000), (0x8000200000, 0x8000201000), (0x80003FF000, 0x8000400000)),
+    (
+        ("pgd", 0, 1 << 48),
+        ("pud", 0x8000000000, 0x10000000000),
+        ("pmd", 0x8000000000, 0x8040000000),
+        ("pte", 0x8000000000, 0x8000200000),
+        ("pte", 0x8000200000, 0x8000400000),
+    ),
+)
 
 
 @cache
@@ -46,6 +57,7 @@ def worlds() -> list[tuple[str, Ranges, Tables]]:
     return [
         *((f"capture {name}", *process(name)) for name in CAPTURES),
         ("two neighbours and a hermit", *SHARED),
+        ("two VMAs that touch where a table ends", *TOUCHING),
     ]
 
 
@@ -56,7 +68,7 @@ def endangered(vmas: Ranges, tables: Tables, walk: str) -> list[int]:
 
 
 def check(answer: object, seed: int) -> str:
-    """Both walks, every VMA of two captured processes, and one drawn layout."""
+    """Both walks, every VMA of two captured processes, and two drawn layouts."""
     function = Learner(answer, "endangered", ("vmas", "tables", "walk"))
     given = {}
     for name, vmas, tables in worlds():
@@ -70,7 +82,7 @@ def check(answer: object, seed: int) -> str:
         for walk in WALKS:
             _compare(name, vmas, tables, walk, given[name, walk], given[name, "hole"] == given[name, "novma"])
     count = sum(len(vmas) for _, vmas, _ in worlds())
-    return f"Compared for {count} VMAs and both walks: two captured processes, and a layout of neighbours."
+    return f"Compared for {count} VMAs and both walks: two captured processes, and two layouts of neighbours."
 
 
 def _starts(given: object) -> list[int]:

@@ -40,11 +40,12 @@ async def mmap(mm: Mm, vma: Vma) -> None:
 
 @dataclass(frozen=True)
 class Ground:
-    """Two addresses of an address space; `stays` are those of them whose page nobody takes away."""
+    """Some addresses of an address space; `stays` are those whose page nobody takes away, `never` those without one."""
 
     mm: Mm
     addrs: tuple[int, ...]
     stays: tuple[int, ...] = ()
+    never: tuple[int, ...] = ()
 
 
 def _two_pages(stage: Stage) -> Ground:
@@ -112,7 +113,15 @@ def _with_hole(stage: Stage) -> Ground:
     mm.watch(hole)
     mm.place(far, stage.machine.new_frame("anon", "page"))
     there = (home(mm), home(mm) + PAGE, far)
-    return Ground(mm, (home(mm), home(mm) + PAGE, hole, far), there)
+    return Ground(mm, (home(mm), home(mm) + PAGE, hole, far), there, (hole,))
+
+
+def _never_touched(stage: Stage) -> Ground:
+    """A VMA whose second page nobody has touched yet: the VMA is there and the table, and the entry is empty."""
+    mm = anonymous(stage, (), whole=True).mm
+    empty = home(mm) + PAGE
+    mm.watch(empty)
+    return Ground(mm, (home(mm), empty), (home(mm),), (empty,))
 
 
 RACES: dict[str, Callable[[Stage], Ground]] = {
@@ -152,16 +161,20 @@ def _wrong(ground: Ground, found: object) -> str:
     for at in ground.stays:
         if at not in found:
             return f"There was a page at {at:#x} all the time, and survey does not have it in its list."
+    for at in ground.never:
+        if at in found:
+            return f"There is no page at {at:#x}, and never was, and survey has it in its list."
     return ""
 
 
 def check(answer: object, seed: int) -> str:
-    """Four addresses alone, then two addresses against eight changers on 5.15.0."""
+    """Four addresses alone, and a page never touched; then two addresses against eight changers on 5.15.0."""
     survey = scenes.handed_in(answer, "survey", ("mm", "addrs"))
     solo = scenes.scene("survey alone", _run(survey, _with_hole), "5.15.0", alone=True)
     steps = scenes.taken(solo)
     _asks_for_what_it_walks(steps)
     scenes.sound(solo, "survey")
+    scenes.sound(scenes.scene("survey alone", _run(survey, _never_touched), "5.15.0", alone=True), "survey")
     _lets_others_run(steps)
     searched = scenes.Searched()
     for name, lay_out in RACES.items():

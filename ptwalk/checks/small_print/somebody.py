@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ptwalk.actors.exit import exit_mm
+from ptwalk.actors.fault import page_fault
+from ptwalk.actors.munmap import munmap
 from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
 from ptwalk.explore.replay import Step
+from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.users import MmgetNotZero, MmPut, TestExit
 from ptwalk.kernel.vma import FindVma
@@ -22,6 +27,7 @@ from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Verdict
 
 Monitor = Callable[..., Any]
+Deed = Callable[[Mm, int], Awaitable[Any]]
 RACES = (("exit", "5.15.0"), ("exit", "7.1"), ("munmap", "5.15.0"), ("munmap", "7.1"))
 
 
@@ -62,11 +68,73 @@ def _run(monitor: Monitor, changer: str) -> scenes.LayOut:
     return on
 
 
-def _wrong(changer: str, seen: object) -> str:
+@dataclass(frozen=True)
+class Story:
+    """What happens to the process before the first look, and in the minute; and what two honest looks then see."""
+
+    told: str
+    before: Deed | None = None
+    meanwhile: Deed | None = None
+    sees: tuple[bool | None, bool | None] = (True, True)
+    populate: bool = True
+
+
+async def _unmaps(mm: Mm, addr: int) -> None:
+    await munmap(mm, addr, addr + mm.format.page_size)
+
+
+async def _exits(mm: Mm, addr: int) -> None:
+    await exit_mm(mm)
+
+
+STORIES = (
+    Story("The page was unmapped in that minute", meanwhile=_unmaps, sees=(True, False)),
+    Story("The process exited in that minute", meanwhile=_exits, sees=(True, None)),
+    Story("The page came in that minute", meanwhile=page_fault, sees=(False, True), populate=False),
+    Story("Nobody ever touched the page", sees=(False, False), populate=False),
+    Story("The process was gone before the first look", before=_exits, sees=(None, None)),
+)
+
+
+def _told(monitor: Monitor, story: Story) -> scenes.LayOut:
+    """One CPU does it all, in one order: what the looks see is known beforehand."""
+
+    def on(stage: Stage) -> None:
+        mm = anonymous(stage, (), populate=story.populate, alone=True).mm
+        mm.watch(home(mm))
+
+        @allocates
+        async def judged(mm: Mm, addr: int) -> None:
+            async def minute() -> None:
+                await Minute(mm)
+                if story.meanwhile is not None:
+                    await story.meanwhile(mm, addr)
+
+            if story.before is not None:
+                await story.before(mm, addr)
+            seen = await monitor(mm, addr, minute)
+            wrong = _form(seen)
+            if not wrong and tuple(seen) != story.sees:
+                wrong = f"{story.told}, and monitor gave {seen!r}."
+            await race.Result(wrong)
+
+        judged.__name__ = getattr(monitor, "__name__", "monitor")
+        stage.run(WALKER, judged, mm, home(mm))
+
+    return on
+
+
+def _form(seen: Any) -> str:
     if not isinstance(seen, list | tuple) or len(seen) != 2:
         return f"monitor gave {seen!r}. It gives a list of two: what each of the two looks saw."
-    if any(look not in (True, False, None) for look in seen):
+    if any(look is not None and not isinstance(look, bool) for look in seen):
         return f"monitor gave {seen!r}. A look sees True, False, or None where the process is gone."
+    return ""
+
+
+def _wrong(changer: str, seen: Any) -> str:
+    if wrong := _form(seen):
+        return wrong
     if not changer and list(seen) != [True, True]:
         return f"The page was there all the time, and monitor gave {seen!r}."
     if changer == "munmap" and None in seen:
@@ -75,7 +143,7 @@ def _wrong(changer: str, seen: object) -> str:
 
 
 def check(answer: object, seed: int) -> str:
-    """Alone, then against exit and munmap on 5.15.0 and 7.1."""
+    """Alone, against exit and munmap on 5.15.0 and 7.1, and with what may happen in a minute."""
     monitor = scenes.handed_in(answer, "monitor", ("mm", "addr", "minute"))
     solo = scenes.scene("monitor alone", _run(monitor, ""), "5.15.0", alone=True)
     steps = scenes.taken(solo)
@@ -94,6 +162,9 @@ def check(answer: object, seed: int) -> str:
             return _words(changer, steps, verdict)
 
         searched.search(scenario, words, f"Against {changer}, kernel {release}: ")
+    for story in STORIES:
+        for release in ("5.15.0", "7.1"):
+            scenes.sound(scenes.scene("monitor alone", _told(monitor, story), release, alone=True), "monitor")
     return str(searched)
 
 

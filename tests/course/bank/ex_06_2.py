@@ -1,7 +1,7 @@
 """Answers to 06.2: removers, each wrong one by where it takes a lock or how it frees."""
 
 from ptwalk.kernel.pgtable import lock_of_table, pmd_lock
-from ptwalk.kernel.tlbflush import pmdp_collapse_flush
+from ptwalk.kernel.tlbflush import flush_tlb_mm_range, pmdp_collapse_flush
 from ptwalk.machine.frames import free_frame
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.rcu import call_rcu, synchronize_rcu
@@ -50,10 +50,35 @@ async def nothing(mm, pmd, table, addr):
     """Removes nothing."""
 
 
+def other(how):
+    """Removers of another shape: right ones, and those that forget one thing."""
+
+    async def remove(mm, pmd, table, addr):
+        lock = lock_of_table(mm, table)
+        await spin_lock(lock)
+        if how == "flush later" or how == "no flush":
+            await pmd.clear(unlinks=table)
+        else:
+            await pmdp_collapse_flush(mm, pmd, addr, unlinks=table)
+        if how == "queued under the lock":
+            await call_rcu(mm.machine, table)
+        await spin_unlock(lock)
+        if how == "flush later":
+            await flush_tlb_mm_range(mm, addr, addr + pmd.level.size)
+        if how != "queued under the lock":
+            await call_rcu(mm.machine, table)
+        if how == "twice":
+            await call_rcu(mm.machine, table)
+
+    return remove
+
+
 RIGHT = {
     "call_rcu": lambda: remover("around"),
     "synchronize_rcu": lambda: remover("around", "wait"),
     "the pte table's lock alone": lambda: remover("around", pml=False),
+    "flushes after the lock": lambda: other("flush later"),
+    "queued under the lock": lambda: other("queued under the lock"),
 }
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -70,6 +95,8 @@ WRONG = {
     "lock after the cut": (lambda: remover("after"), "Too late"),
     "lock before the cut": (lambda: remover("before"), "fitted in between"),
     "wrong order": (lambda: remover("outside"), "Wrong lock order"),
+    "no flush": (lambda: other("no flush"), "nobody flushed"),
+    "gives it back twice": (lambda: other("twice"), "given back twice"),
 }
 
 

@@ -50,9 +50,47 @@ async def never(vma, addr, old, new):
     return False
 
 
+async def tries_again(vma, addr, old, new):
+    """Right: decides early, and only if the entry is the same under the locks."""
+    mm = vma.mm
+    while is_table(seen := await old.read()):
+        for tree in vma.rmap_trees:
+            await down_write(tree.rwsem)
+        pml = await pmd_lock(mm, old)
+        same = (await old.read()).raw == seen.raw
+        free = same and none(await new.read())
+        if free:
+            table = mm.machine.table_frame(seen)
+            await old.clear(unlinks=table)
+            await new.write(mm.format.make_table(table.pa, new.level), unlinks=table)
+            await flush_tlb_mm_range(mm, addr, addr + old.level.size)
+        await spin_unlock(pml)
+        for tree in reversed(vma.rmap_trees):
+            await up_write(tree.rwsem)
+        if same:
+            return free
+    return False
+
+
+async def only_the_pmd_lock(vma, addr, old, new):
+    """Looks under the PMD table's lock, and leaves the reverse map's locks alone."""
+    mm = vma.mm
+    pml = await pmd_lock(mm, old)
+    entry = await old.read()
+    moved = is_table(entry) and none(await new.read())
+    if moved:
+        table = mm.machine.table_frame(entry)
+        await old.clear(unlinks=table)
+        await new.write(mm.format.make_table(table.pa, new.level), unlinks=table)
+        await flush_tlb_mm_range(mm, addr, addr + old.level.size)
+    await spin_unlock(pml)
+    return moved
+
+
 RIGHT = {
     "looks again under the PMD lock": lambda: mover(is_table),
     "decides under the rmap locks": lambda: mover(early=False, under_rmap=True),
+    "the same, or once more": lambda: tries_again,
 }
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -65,4 +103,10 @@ WRONG = {
     "keeps the lock": (lambda: mover(is_table, keep=True), "Lock kept at the end"),
     "gives back nothing clear": (lambda: mover(is_table, says="moved"), "mremap wants True"),
     "over what is there": (lambda: mover(is_table, over=True), "already"),
+    "says yes always": (
+        lambda: mover(is_table, says=True),
+        "move gave back True, and the table does not hang",
+    ),
+    "says no always": (lambda: mover(is_table, says=False), "move gave back False, and the table hangs"),
+    "the PMD lock alone": (lambda: only_the_pmd_lock, "did not have that lock for writing"),
 }

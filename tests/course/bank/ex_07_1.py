@@ -87,9 +87,67 @@ def plain(mm, addr):
     return None
 
 
+async def whole_way_again(mm, addr):
+    """Right: walks down a second time after the pin, and compares all of it."""
+    flags = await local_irq_save(mm.machine)
+    page, first = None, await way(mm, addr)
+    if first is not None:
+        page = mm.machine.frame_at(first[1].address)
+        if not await GetPageUnlessZero(page):
+            page = None
+        elif await way(mm, addr) != first:
+            await PutPage(page)
+            page = None
+    await local_irq_restore(mm.machine, flags)
+    return page
+
+
+async def way(mm, addr):
+    """The pmd and the pte of a readable page."""
+    pmd = await mm_find_pmd(mm, addr)
+    above = await pmd.read() if pmd is not None else None
+    if above is None or not is_table(above):
+        return None
+    entry = await offset_lockless(pmd, above, addr).read()
+    return (above, entry) if leaf(entry) and entry.user else None
+
+
+async def still_there(mm, addr):
+    """Looks again, and asks only if there is a page."""
+    flags = await local_irq_save(mm.machine)
+    page, first = None, await way(mm, addr)
+    if first is not None:
+        page = mm.machine.frame_at(first[1].address)
+        if not await GetPageUnlessZero(page):
+            page = None
+        elif await way(mm, addr) is None:
+            await PutPage(page)
+            page = None
+    await local_irq_restore(mm.machine, flags)
+    return page
+
+
+async def off_on_one_way(mm, addr):
+    """Comes back too early where there is nothing."""
+    flags = await local_irq_save(mm.machine)
+    if await way(mm, addr) is None:
+        return None
+    await local_irq_restore(mm.machine, flags)
+    return await whole_way_again(mm, addr)
+
+
+async def pins_twice(mm, addr):
+    """One pin more than its user drops."""
+    page = await whole_way_again(mm, addr)
+    if page is not None:
+        await GetPageUnlessZero(page)
+    return page
+
+
 RIGHT = {
     "pmd, then pte": gup,
     "pte, then pmd": lambda: gup(("pte", "pmd")),
+    "all the way again": lambda: whole_way_again,
 }
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -109,4 +167,7 @@ WRONG = {
     "interrupts never off": (lambda: gup(irq="on"), "in the middle of the walk"),
     "rcu instead": (lambda: gup(irq="rcu"), "inside its RCU section"),
     "pmd loaded twice": (lambda: gup(twice=True), "twice on the way down"),
+    "a page is there": (lambda: still_there, "it was another one"),
+    "interrupts stay off": (lambda: off_on_one_way, "interrupts still off"),
+    "pins twice": (lambda: pins_twice, "pinned 2 times"),
 }

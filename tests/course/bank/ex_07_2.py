@@ -32,7 +32,7 @@ def flip(free, hold, words):
 RIGHT = {"dict": table, "function": lambda: waits}
 WRONG = {
     "nothing": (lambda: None, "There is no table yet"),
-    "a list": (lambda: [[True] * 4] * 4, "This is list"),
+    "a list": (lambda: [[True] * 4] * 4, "This is a list"),
     "a row missing": (lambda: {"at once": dict.fromkeys(HOLDS, False)}, "nothing there yet"),
     "a word": (lambda: dict.fromkeys(FREES, dict.fromkeys(HOLDS, "safe")), "neither True nor False"),
     "irq off against at once": flip("at once", "irq off", "hold up only those who send an interrupt"),

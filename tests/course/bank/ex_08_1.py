@@ -185,6 +185,11 @@ async def as_shipped(mm, addrs):
     """Nothing yet."""
 
 
+async def all_of_them(mm, addrs):
+    """Looks at nothing."""
+    return list(addrs)
+
+
 RIGHT = {"one hold an address": lambda: guarded, "revalidates, under the ptl": lambda: as_khugepaged}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -201,4 +206,5 @@ WRONG = {
     "no lock": (lambda: no_lock, "never takes mmap_lock"),
     "stops at a hole": (lambda: stops_at_hole, "There was a page at"),
     "finds nothing": (lambda: finds_nothing, "There was a page at 0x4000400000"),
+    "names every address": (lambda: all_of_them, "and never was"),
 }

@@ -46,6 +46,22 @@ def own_slot(vmas, tables, walk):
 
 
 ALL = ("pte", "pmd", "pud")
+
+
+def with_ends(vmas, tables, walk):
+    """Takes the end of a range for a part of it."""
+    level = ("pud",) if walk == "hole" else ALL
+    return [
+        start
+        for start, end in vmas
+        if any(
+            start <= high and low <= end and sum(s <= high and low <= e for s, e in vmas) == 1
+            for name, low, high in tables
+            if name in level
+        )
+    ]
+
+
 RIGHT = {"by tables": lambda: by_levels(("pud",), ALL), "by slots": lambda: by_slots}
 WRONG = {
     "as shipped": (lambda: lambda vmas, tables, walk: None, "Give a list"),
@@ -57,4 +73,5 @@ WRONG = {
     "pairs": (lambda: lambda vmas, tables, walk: vmas, "A start"),
     "own slot": (lambda: own_slot, "Its munmap frees no table"),
     "ends": (lambda: lambda vmas, tables, walk: [e for _, e in vmas if walk], "No VMA of capture"),
+    "ends belong to it": (lambda: with_ends, "two VMAs that touch"),
 }

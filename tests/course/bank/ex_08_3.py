@@ -186,6 +186,17 @@ async def as_shipped(mm, addr, minute):
     """Nothing yet."""
 
 
+async def one_look_for_two(mm, addr, minute):
+    """Looks twice, and gives the first look twice."""
+    seen = await twice(strong)(mm, addr, minute)
+    return [seen[0], seen[0]]
+
+
+async def false_where_gone(mm, addr, minute):
+    """Does not tell a process that is gone from a page that is."""
+    return [bool(look) for look in await twice(strong)(mm, addr, minute)]
+
+
 RIGHT = {"a reference a look": lambda: twice(strong), "gone is gone": lambda: gives_up}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -204,4 +215,6 @@ WRONG = {
     "holds the lock": (lambda: holds_lock, "a lock while a minute goes by"),
     "no minute": (lambda: no_minute, "you let 0 minutes go by"),
     "never there": (lambda: never_there, "monitor gave [None, None]"),
+    "one look for two": (lambda: one_look_for_two, "The page was unmapped in that minute"),
+    "gone is no page": (lambda: false_where_gone, "The process exited in that minute"),
 }

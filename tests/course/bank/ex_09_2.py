@@ -213,6 +213,12 @@ async def nothing(mm, addr):
     await mmap_read_unlock(mm)
 
 
+async def two_pages(mm, addr):
+    """Does its work at the next page as well."""
+    await by_hand(mm, addr)
+    await by_hand(mm, addr + 4096)
+
+
 RIGHT = {
     "one pmd_entry": lambda: walk(MmWalkOps(pmd_entry=both_entry)),
     "pmd_entry and pte_entry": lambda: walk(MmWalkOps(pmd_entry=huge_only, pte_entry=small)),
@@ -239,4 +245,5 @@ WRONG = {
         lambda: walk(MmWalkOps(pmd_entry=both_entry, pte_hole=hole_too)),
         "Against munmap-everything, kernel 5.15.0",
     ),
+    "the next page too": (lambda: two_pages, "the entry of another page"),
 }

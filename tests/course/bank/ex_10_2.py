@@ -135,7 +135,29 @@ async def blind(mm, pmd, addr):
     """Nothing at all."""
 
 
-RIGHT = {"loop": lambda: loop, "recursion": lambda: recursion}
+async def first_entry(mm, pmd, addr):
+    """The right table, and always its first entry."""
+    found = await loop(mm, pmd, addr)
+    return found and (found[0].frame.entry(0, "pte"), found[1])
+
+
+async def one_section(mm, pmd, addr):
+    """Right: stays in one RCU section, and goes on with what it read under the lock."""
+    await rcu_read_lock(mm.machine)
+    seen = await pmd.read()
+    while is_table(seen):
+        ptl = pte_lockptr(mm, pmd, seen)
+        await spin_lock(ptl)
+        now = await pmd.read()
+        if now.raw == seen.raw:
+            return offset_lockless(pmd, seen, addr), ptl
+        await spin_unlock(ptl)
+        seen = now
+    await rcu_read_unlock(mm.machine)
+    return None
+
+
+RIGHT = {"loop": lambda: loop, "recursion": lambda: recursion, "one RCU section": lambda: one_section}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
     "as shipped": (lambda: blind, "never read the pmd"),
@@ -151,6 +173,7 @@ WRONG = {
     "a third load": (lambda: fresh_pointer, "not the lock of the table"),
     "never a table": (lambda: never, "map_lock gave None, and the last pmd"),
     "only the pte": (lambda: locked_pte, "It gives (pte, ptl), or None"),
+    "always the first entry": (lambda: first_entry, "not the entry of the address"),
 }
 
 

@@ -140,6 +140,37 @@ async def as_shipped(mm, pmd, addr):
     """Nothing yet."""
 
 
+def answered_by(test, on_none=None):
+    """Asks `test` of the pte; `on_none` answers where no table came back."""
+
+    async def resident(mm, pmd, addr):
+        while is_table(entry := await pmd.read()):
+            pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
+            if pte is not None:
+                there = test(await pte.read())
+                await pte_unmap_unlock(mm, ptl)
+                return there
+            if on_none is not None:
+                return on_none(await pmd.read())
+        return leaf(entry)
+
+    return resident
+
+
+class Yes:
+    """Equal to everything."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+async def equal_to_everything(mm, pmd, addr):
+    """Looks at nothing, and pleases everybody."""
+    return Yes()
+
+
 RIGHT = {"asks the pmd again": lambda: again, "begins anew": lambda: tail_call, "a peek": lambda: peeks}
 WRONG = {
     "nothing": (lambda: None, "Nothing was handed in"),
@@ -154,4 +185,11 @@ WRONG = {
     "lock kept": (lambda: keeps_ptl, "still holds a page-table lock"),
     "small pages only": (lambda: small_only, "there is a huge page, and resident gave False"),
     "always": (lambda: always, "there is a table with no page in it"),
+    "young is there": (lambda: answered_by(lambda pte: pte.accessed), "not accessed for a while"),
+    "not empty is there": (lambda: answered_by(lambda pte: pte.raw != 0), "swapped out"),
+    "the new table unseen": (
+        lambda: answered_by(lambda pte: pte.linux_present, leaf),
+        "without a look into that table",
+    ),
+    "equal to everything": (lambda: equal_to_everything, "It gives True or False"),
 }

@@ -88,4 +88,5 @@ WRONG = {
         "Take all locks away",
     ),
     "exit by a lock": (lambda: row(reads, LOCKED, exit="lock"), "exit: you name a reason"),
+    "a list of words": (lambda: {"walk": reads, "row": ["lock"] * 6}, "is to be a dict"),
 }

@@ -131,18 +131,20 @@ async def one_hold(mm, at, end, budget, hot):
 
 
 async def stale_vma(mm, start, end, budget):
-    """The VMA is looked up once, and believed in every hold."""
+    """The VMA is looked up once, and believed in every hold in which the address is in it."""
     hot, vma = [], None
+    size = mm.pmd_level.size
     for at in range(start, end, PAGE):
+        if end - start >= size and hot and hot[-1] % size == 0 and at - hot[-1] < size:
+            continue  # inside a huge page that counts already
         if not await mmget_not_zero(mm):
             break
         async with mm.mmap_lock.read():
-            vma = vma or await find_vma(mm, at)
+            if vma is None or at not in vma:
+                vma = await find_vma(mm, at)
             if vma is not None and at in vma:
                 await one_entry(mm, at, hot)
         await mmput(mm)
-        if hot and hot[-1] % mm.pmd_level.size == 0 and end - start >= mm.pmd_level.size:
-            break
     return hot
 
 
@@ -224,6 +226,27 @@ async def seen_young(mm, start, end):
     return found
 
 
+def changed(how):
+    """What a right one gives, in another form."""
+
+    async def hot_pages(mm, start, end, budget):
+        return how(start, await by_hand(mm, start, end, budget))
+
+    return hot_pages
+
+
+async def to_the_first_hole(mm, start, end, budget):
+    """Takes a hole for the end."""
+    hot = []
+    for page in range(start, end, PAGE):
+        async with mm.mmap_lock.read():
+            vma = await find_vma(mm, page)
+            if vma is None or page not in vma:
+                return hot
+        hot += await by_hand(mm, page, page + PAGE, budget)
+    return hot
+
+
 RIGHT = {
     "the page walker": lambda: by_page_walker(),
     "by hand": lambda: by_hand,
@@ -243,4 +266,11 @@ WRONG = {
     "a plain store": (lambda: by_page_walker(plain=True), "the dirty bit is lost"),
     "VMA kept over the pause": (lambda: stale_vma, "Sentence 9"),
     "looks, then clears": (lambda: read_then_clear, "two calls gave 2"),
+    "as text": (lambda: changed(lambda start, hot: [hex(at) for at in hot]), "It is to hold addresses"),
+    "page numbers": (
+        lambda: changed(lambda start, hot: [(at - start) >> 12 for at in hot]),
+        "you gave pages [-",
+    ),
+    "backwards": (lambda: changed(lambda start, hot: hot[::-1]), "you gave pages [2, 0]"),
+    "to the first hole": (lambda: to_the_first_hole, "goes over three tables"),
 }
