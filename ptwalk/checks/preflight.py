@@ -130,7 +130,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except Exception:
-        return f"{_article(type(value).__name__)} that cannot be shown"
+        return f"{article(type(value).__name__)} that cannot be shown"
     return short(re.sub(r" at 0x[0-9a-f]+", "", text))
 
 
