@@ -13,6 +13,7 @@ from ptwalk.checks.capstone.records import CPUS
 from ptwalk.checks.capstone.records import race as record_race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.checks.solo import alone, leaves_the_rest, sound
 from ptwalk.explore.replay import replay_on
 from ptwalk.scenarios import CHANGERS
@@ -88,7 +89,7 @@ def _judge(part: str, given: object) -> None:
 def _why(name: str, given: object) -> None:
     letter = str(given).strip().lower()
     if letter not in REASONS:
-        raise NotYet(f"{given!r} is none of the letters {', '.join(REASONS)}.")
+        raise NotYet(f"{shown(given)} is none of the letters {', '.join(REASONS)}.")
     if letter == WHY[name]:
         return
     known = {

@@ -13,7 +13,7 @@ from ptwalk.arch import EntryState
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import article
+from ptwalk.checks.preflight import article, shown
 from ptwalk.checks.solo import sound
 from ptwalk.explore.limits import Limits
 from ptwalk.explore.replay import Replay, replay_on
@@ -182,7 +182,7 @@ def _pages_of(trial: Trial) -> list[int]:
     wrong = [addr for addr in trial.given if not isinstance(addr, int)]
     if wrong:
         raise NotYet(
-            f"your list holds {wrong[0]!r}, {article(type(wrong[0]).__name__)}. It is to hold addresses."
+            f"your list holds {shown(wrong[0])}, {article(type(wrong[0]).__name__)}. It is to hold addresses."
         )
     return [(addr - trial.addr) // PAGE for addr in trial.given]
 
@@ -228,7 +228,7 @@ def _over_tables(hot_pages: HotPages, budget: int, release: str) -> None:
     if given[0] is _NOTHING:
         raise NotYet(f"{told} There: {_stopped(done)}")
     if not isinstance(given[0], list):
-        raise NotYet(f"{told} There your function gave {given[0]!r}, not a list of addresses.")
+        raise NotYet(f"{told} There your function gave {shown(given[0])}, not a list of addresses.")
     if given[0] != list(places[0]):
         names = ("the page before", "the huge page", "the first page after", "the second page after")
         lacking = [name for name, at in zip(names, places[0], strict=True) if at not in given[0]]

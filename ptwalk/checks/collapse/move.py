@@ -11,6 +11,7 @@ from ptwalk.actors.collapse_file import retract_page_tables
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Replay, replay_on
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
@@ -47,7 +48,7 @@ class Said(Operation):
     def execute(self, memory: Memory, cpu: int) -> Hashable:
         if not isinstance(self.moved, bool):
             raise Violation(
-                f"move gave back {self.moved!r}. mremap wants True if the table was moved, else False."
+                f"move gave back {shown(self.moved)}. mremap wants True if the table was moved, else False."
             )
         there = self.new.machine.child(memory[self.new.cell], self.new.level)
         hangs_there = self.table is not None and there is self.table

@@ -8,6 +8,7 @@ from typing import Any
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.scenarios import CHANGERS, SCENARIOS, Scenario, Sometimes, pair
 from ptwalk.trace.report import Report
 from ptwalk.walk.damon import damon_va_mkold_v34
@@ -38,11 +39,11 @@ def check(answer: object, seed: int) -> str:
         raise NotYet("Hand in a dict: a (schedule, rule) for each of the four, by its name.")
     unknown = [name for name in answer if name not in RACES]
     if unknown:
-        raise NotYet(f"There is no race {unknown[0]!r} here. The four are {', '.join(RACES)}.")
+        raise NotYet(f"There is no race {shown(unknown[0])} here. The four are {', '.join(RACES)}.")
     for name in RACES:
         value = answer.get(name)
         if not isinstance(value, tuple | list) or len(value) != 2:
-            raise NotYet(f"{name}: hand in a pair, the schedule and the rule. There is {value!r}.")
+            raise NotYet(f"{name}: hand in a pair, the schedule and the rule. There is {shown(value)}.")
         _replayed(name, value[0])
     for name in RACES:
         _rule(name, answer[name][1])
@@ -77,7 +78,7 @@ def _late(name: str, done: Any) -> str:
 
 def _rule(name: str, rule: object) -> None:
     if rule not in RULES:
-        raise NotYet(f"{name}: {rule!r} is no rule. Say one of {', '.join(map(repr, RULES))}.")
+        raise NotYet(f"{name}: {shown(rule)} is no rule. Say one of {', '.join(map(repr, RULES))}.")
     if name == "hardware":
         if rule != "hardware":
             raise NotYet(

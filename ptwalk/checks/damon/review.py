@@ -9,6 +9,7 @@ from ptwalk.checks import race
 from ptwalk.checks.damon.patches import Kind, Patch, draw
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.checks.solo import Habits, alone, leaves_the_rest, sound
 from ptwalk.scenarios import CHANGERS
 from ptwalk.scenarios.pair import pair
@@ -29,13 +30,15 @@ def check(answer: object, seed: int) -> str:
         raise NotYet("Hand in the form as a dict, filled in.")
     unknown = [key for key in answer if key not in KEYS]
     if unknown:
-        raise NotYet(f"The form has no line {unknown[0]!r}. It has {', '.join(KEYS)}.")
+        raise NotYet(f"The form has no line {shown(unknown[0])}. It has {', '.join(KEYS)}.")
     patch = draw(seed)
     if answer.get("patch") != patch.id:
-        raise NotYet(f"This review is of patch {answer.get('patch')!r}. In front of you lies another one.")
+        raise NotYet(
+            f"This review is of patch {shown(answer.get('patch'))}. In front of you lies another one."
+        )
     legal = answer.get("legal")
     if legal not in (True, False):
-        raise NotYet(f'"legal" is {legal!r}. Say True or False.')
+        raise NotYet(f'"legal" is {shown(legal)}. Say True or False.')
     if legal or not patch.kind.rules:
         return _legal(patch, bool(legal), answer)
     said = _evidence(patch.kind, answer)
@@ -71,7 +74,7 @@ def _scene(kind: Kind, changer: str) -> Any:
 def _evidence(kind: Kind, answer: Mapping[str, Any]) -> Report:
     against = answer.get("against")
     if not isinstance(against, str) or against not in CHANGERS:
-        raise NotYet(f'"against" is {against!r}. Name the changer of your schedule, such as "munmap".')
+        raise NotYet(f'"against" is {shown(against)}. Name the changer of your schedule, such as "munmap".')
     if not CHANGERS[against].exists(_config(kind)):
         raise NotYet(f'Kernel {kind.release} has no "{against}".')
     done = race.played(_scene(kind, against), answer.get("schedule"))
@@ -84,7 +87,7 @@ def _evidence(kind: Kind, answer: Mapping[str, Any]) -> Report:
 
 def _rule(kind: Kind, rule: object, report: Report) -> None:
     if rule not in RULES:
-        raise NotYet(f'"rule" is {rule!r}. Say one of {", ".join(map(repr, RULES))}.')
+        raise NotYet(f'"rule" is {shown(rule)}. Say one of {", ".join(map(repr, RULES))}.')
     if rule in kind.rules:
         return
     seen = f"Your schedule shows: {report.title}."

@@ -12,6 +12,7 @@ from ptwalk.actors.madvise import madvise_dontneed
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.checks.solo import Solo, alone, sound
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
@@ -164,7 +165,9 @@ def _does_its_work(walker: Walk) -> None:
             raise NotYet(
                 "With nobody else there, gup_one gave None. The page is mapped and the program may read it."
             )
-        raise NotYet(f"With nobody else there, gup_one gave {got[0]!r}, not the page that is mapped at addr.")
+        raise NotYet(
+            f"With nobody else there, gup_one gave {shown(got[0])}, not the page that is mapped at addr."
+        )
     assert solo.ground.page is not None
     lock = next(
         (step.operation.lock for step in solo.steps if isinstance(step.operation, LockOperation)), None

@@ -9,7 +9,7 @@ from typing import Any
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import article
+from ptwalk.checks.preflight import article, shown
 from ptwalk.kernel.mm import Mm
 from ptwalk.machine.locks import spin_lock, spin_unlock
 from ptwalk.machine.processor import irqs_off, rcu_read
@@ -105,7 +105,7 @@ def _said(answer: object, free: str, hold: str) -> bool:
             f"{_name(free, hold)}: nothing there yet. Write True if the table stays memory, else False."
         )
     if not isinstance(value, bool):
-        raise NotYet(f"{_name(free, hold)}: {value!r} is neither True nor False.")
+        raise NotYet(f"{_name(free, hold)}: {shown(value)} is neither True nor False.")
     return value
 
 

@@ -9,6 +9,7 @@ from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.matrix import watched
 from ptwalk.checks.matrix.watched import Held, Watched
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Step
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import is_table
@@ -36,7 +37,7 @@ async def judge(mm: Mm, pmd: Watched, given: Any) -> None:
         return
     pair = isinstance(given, tuple) and len(given) == 2
     if not pair or not isinstance(given[0], EntryPointer) or not isinstance(given[1], SpinLock):
-        await watched.said(f"map_lock gave {given!r}. It gives (pte, ptl), or None.")
+        await watched.said(f"map_lock gave {shown(given)}. It gives (pte, ptl), or None.")
     pte, ptl = given
     cells = (pmd.cell,)
     await Held(mm, cells, lambda locks, depth, memory: _after_pair(mm, pmd, pte, ptl, locks, depth, memory))

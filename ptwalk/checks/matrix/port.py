@@ -8,6 +8,7 @@ from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.matrix import watched
 from ptwalk.checks.matrix.watched import Held, Watched
+from ptwalk.checks.preflight import shown
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.pgtable import is_table, leaf, none
 from ptwalk.scenarios import CHANGERS
@@ -58,7 +59,7 @@ def _kept(locks: tuple[str, ...], depth: int) -> str:
 
 def _wrong(pmd: Watched, given: Any, right: bool | None, what: str) -> str:
     if not isinstance(given, bool):
-        return f"resident gave {given!r}. It gives True or False."
+        return f"resident gave {shown(given)}. It gives True or False."
     if right is not None:
         return "" if given == right else f"At the address there is {what}, and resident gave {given}."
     if pmd.last is not None and leaf(pmd.last) and not given:

@@ -10,6 +10,7 @@ from functools import cache
 from ptwalk.checks import race
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.kernel import find_vma
 from ptwalk.kernel.mm import Mm
 from ptwalk.scenarios import CHANGERS, Scenario, pair
@@ -122,11 +123,11 @@ def check(answer: object, seed: int) -> str:
     cells = draw(seed).cells
     for cell in answer:
         if cell not in cells:
-            raise NotYet(f"{cell!r} is none of your cells.")
+            raise NotYet(f"{shown(cell)} is none of your cells.")
     for cell in cells:
         given = answer.get(cell)
         if given not in WORDS:
-            raise NotYet(f"{', '.join(cell)}: you say {given!r}. Say one of {', '.join(WORDS)}.")
+            raise NotYet(f"{', '.join(cell)}: you say {shown(given)}. Say one of {', '.join(WORDS)}.")
     wrong = [cell for cell in cells if answer[cell] != word(cell)]
     if wrong:
         _tell(wrong[0], str(answer[wrong[0]]), len(wrong))

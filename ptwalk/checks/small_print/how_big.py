@@ -8,7 +8,7 @@ from functools import cache
 from ptwalk.checks.changes.dying import LEVELS, freed
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
-from ptwalk.checks.preflight import Learner, number
+from ptwalk.checks.preflight import Learner, number, shown
 from ptwalk.checks.shipped import machine
 
 CAPTURES = ("x86_64-4level-6.1", "aarch64-4k-48bit-6.1")
@@ -87,7 +87,9 @@ def check(answer: object, seed: int) -> str:
 
 def _starts(given: object) -> list[int]:
     if not isinstance(given, Iterable) or isinstance(given, str):
-        raise NotYet(f"endangered() gave {given!r}. Give a list: the start of each VMA that is big enough.")
+        raise NotYet(
+            f"endangered() gave {shown(given)}. Give a list: the start of each VMA that is big enough."
+        )
     return sorted({number(start, "A start") for start in given})
 
 

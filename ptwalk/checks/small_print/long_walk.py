@@ -13,6 +13,7 @@ from ptwalk.actors.munmap import munmap
 from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Step
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.mmap_lock import mmap_write_lock, mmap_write_unlock
@@ -152,12 +153,12 @@ def _run(survey: Survey, lay_out: Callable[[Stage], Ground], exits: bool = False
 
 def _wrong(ground: Ground, found: object) -> str:
     if not isinstance(found, list | tuple):
-        return f"survey gave {found!r}. It gives a list: the addresses that have a page."
-    shown = [hex(at) if isinstance(at, int) else repr(at) for at in found]
+        return f"survey gave {shown(found)}. It gives a list: the addresses that have a page."
+    told = ", ".join(hex(at) if isinstance(at, int) else shown(at) for at in found)
     if any(at not in ground.addrs for at in found):
-        return f"survey gave {', '.join(shown)}. That is not among the addresses it was asked about."
+        return f"survey gave {told}. That is not among the addresses it was asked about."
     if len(set(found)) < len(found):
-        return f"survey gave an address twice: {', '.join(shown)}."
+        return f"survey gave an address twice: {told}."
     for at in ground.stays:
         if at not in found:
             return f"There was a page at {at:#x} all the time, and survey does not have it in its list."

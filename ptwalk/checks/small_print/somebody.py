@@ -12,6 +12,7 @@ from ptwalk.actors.munmap import munmap
 from ptwalk.checks import race, scenes
 from ptwalk.checks.exercise import Exercise
 from ptwalk.checks.notyet import NotYet
+from ptwalk.checks.preflight import shown
 from ptwalk.explore.replay import Step
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.mm import Mm
@@ -115,7 +116,7 @@ def _told(monitor: Monitor, story: Story) -> scenes.LayOut:
             seen = await monitor(mm, addr, minute)
             wrong = _form(seen)
             if not wrong and tuple(seen) != story.sees:
-                wrong = f"{story.told}, and monitor gave {seen!r}."
+                wrong = f"{story.told}, and monitor gave {shown(seen)}."
             await race.Result(wrong)
 
         judged.__name__ = getattr(monitor, "__name__", "monitor")
@@ -126,9 +127,9 @@ def _told(monitor: Monitor, story: Story) -> scenes.LayOut:
 
 def _form(seen: Any) -> str:
     if not isinstance(seen, list | tuple) or len(seen) != 2:
-        return f"monitor gave {seen!r}. It gives a list of two: what each of the two looks saw."
+        return f"monitor gave {shown(seen)}. It gives a list of two: what each of the two looks saw."
     if any(look is not None and not isinstance(look, bool) for look in seen):
-        return f"monitor gave {seen!r}. A look sees True, False, or None where the process is gone."
+        return f"monitor gave {shown(seen)}. A look sees True, False, or None where the process is gone."
     return ""
 
 
@@ -136,9 +137,9 @@ def _wrong(changer: str, seen: Any) -> str:
     if wrong := _form(seen):
         return wrong
     if not changer and list(seen) != [True, True]:
-        return f"The page was there all the time, and monitor gave {seen!r}."
+        return f"The page was there all the time, and monitor gave {shown(seen)}."
     if changer == "munmap" and None in seen:
-        return f"monitor gave {seen!r}: a None, though the process was there all the time."
+        return f"monitor gave {shown(seen)}: a None, though the process was there all the time."
     return ""
 
 
