@@ -6,6 +6,7 @@ Part of `cli`; changes nothing on the machine but one scratch folder.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -22,6 +23,9 @@ from pathlib import Path
 
 GOOD, ODD, BAD = "good", "odd", "bad"
 """good: nothing to do; odd: it will work, with something less; bad: the course will not run until it is mended."""
+
+MODULES = {"ipython": "IPython", "pyelftools": "elftools"}
+"""How a package is imported, where that is not by its own name."""
 
 SET_UP = "run 'python3 course.py lab' in the course's folder: it makes the environment afresh"
 
@@ -59,6 +63,8 @@ def versions() -> Iterator[Finding]:
             wrong.append(f"{name} is missing")
             continue
         names.append(f"{name} {version}")
+        if importlib.util.find_spec(MODULES.get(name, name)) is None:
+            wrong.append(f"{name} {version} is listed, and its files are gone")
         if not within(version, ranges):
             wrong.append(f"{name} is {version}, and {ranges} is needed")
     if wrong:
