@@ -16,8 +16,8 @@ minutes alone.
 | 06.2 Why the look back failed | ●●● hard | 25 |
 | 06.3 Move it, if it is still there | ●● needs thought | 18 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("06.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("06.1")` has three hints.
 """
 
 # %% start

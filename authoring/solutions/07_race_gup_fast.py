@@ -16,8 +16,8 @@ notebook](../notebooks/07_race_gup_fast.ipynb). About 65 minutes alone.
 | 07.2 Who waits for whom | ●● needs thought | 15 |
 | 07.3 A monitor without locks | ●●● hard | 20 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("07.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("07.1")` has three hints.
 """
 
 # %% start

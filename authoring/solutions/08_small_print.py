@@ -16,8 +16,8 @@ a walk, and look at the memory of a process that may exit. They go with
 | 08.2 How big must it be? | ●● needs thought | 15 |
 | 08.3 Somebody else's memory | ●● needs thought | 15 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("08.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("08.1")` has three hints.
 """
 
 # %% start

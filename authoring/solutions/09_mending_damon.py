@@ -15,8 +15,8 @@ They go with [the notebook](../notebooks/09_mending_damon.ipynb). About 52 minut
 | 09.2 Your merged version | ●●● hard | 25 |
 | 09.3 Write the review | ●● needs thought | 15 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("09.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("09.1")` has three hints.
 """
 
 # %% start

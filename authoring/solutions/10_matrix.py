@@ -16,8 +16,8 @@ minutes alone.
 | 10.2 Write pte_offset_map_lock | ●●● hard | 25 |
 | 10.3 Port it | ●● needs thought | 15 |
 
-A check passes, or stops with one line that says what it saw. If that line has a schedule in it,
-`ptwalk.stepper(*ptwalk.failed())` opens it. `ptwalk.hint("10.1")` has three hints.
+A check passes, or stops with one line that says what it saw. If it saw a race, the line holds its schedule,
+and the stepper opens on it, three steps before the end. `ptwalk.hint("10.1")` has three hints.
 """
 
 # %% start

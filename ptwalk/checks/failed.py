@@ -30,6 +30,11 @@ def latest() -> Failed | None:
     return _kept[-1] if _kept else None
 
 
+def put_back(race: Failed | None) -> None:
+    """Keep again what `latest` gave: where parts are judged one by one, the words tell of the first that failed."""
+    _kept[:] = [] if race is None else [race]
+
+
 def failed() -> Failed:
     """The race that the last check failed on, for the stepper; raises `PtwalkError` if there is none yet."""
     if not _kept:

@@ -16,8 +16,8 @@ class NotYet(AssertionError):
 
     `exercise` is the exercise's name, filled in by `check`. `parts` pairs the name of each part that was judged by
     itself with whether it holds; a class is graded by them. `race` is the race that it failed on, if it was one, as
-    the stepper takes it. A notebook shows one line instead of a traceback, a line of the
-    parts that hold and of those that do not, and the stepper below.
+    the stepper takes it. A notebook shows one line instead of a traceback, a line for each part, and the
+    stepper below.
     """
 
     def __init__(
@@ -42,11 +42,8 @@ class NotYet(AssertionError):
     def _render_traceback_(self) -> list[str]:
         # IPython shows this in place of the traceback; the cell still counts as failed. Folded here, because a
         # notebook breaks an error's lines in the middle of a word.
-        lines = [f"✗ {self}"]
-        for sign, wanted in (("✓ holds", True), ("… not yet", False)):
-            if names := [name for name, holds in self.parts if holds is wanted]:
-                lines.append(f"  {sign}: {'; '.join(names)}")
-        return [textwrap.fill(line, 90, break_long_words=False, break_on_hyphens=False) for line in lines]
+        line = textwrap.fill(f"✗ {self}", 90, break_long_words=False, break_on_hyphens=False)
+        return [line, *(f"  {'✓' if holds else '…'} {name}" for name, holds in self.parts)]
 
 
 class Words:

@@ -72,10 +72,10 @@ def test_a_notebook_shows_that_line_and_no_traceback() -> None:
 
 
 def test_a_notebook_shows_which_parts_hold() -> None:
-    """Where parts are judged by themselves, the two lists follow the one line."""
+    """Where parts are judged by themselves, each follows the one line."""
     parts = (("1 gives pages", True), ("2 clears", False), ("3 is safe", True))
     shown = NotYet("Sentence 2: no.", "11.3", parts)._render_traceback_()
-    assert shown[1:] == ["  ✓ holds: 1 gives pages; 3 is safe", "  … not yet: 2 clears"]
+    assert shown[1:] == ["  ✓ 1 gives pages", "  … 2 clears", "  ✓ 3 is safe"]
 
 
 def test_an_answer_of_no_known_form_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

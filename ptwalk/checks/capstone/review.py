@@ -12,6 +12,7 @@ from ptwalk.checks.capstone import unseen
 from ptwalk.checks.capstone.records import CPUS
 from ptwalk.checks.capstone.records import race as record_race
 from ptwalk.checks.exercise import Exercise
+from ptwalk.checks.failed import latest, put_back
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.preflight import shown
 from ptwalk.checks.solo import alone, leaves_the_rest, sound
@@ -57,15 +58,18 @@ def check(answer: object, seed: int) -> str:
         raise NotYet(f"Hand in a dict with these keys: {', '.join(ASKED)}.")
     judged: list[tuple[str, bool]] = []
     first: NotYet | None = None
+    race_of_first = latest()
     for part in ASKED:
         try:
             _judge(part, answer.get(part))
         except NotYet as wrong:
             judged.append((part, False))
-            first = first or NotYet(f"{part}: {wrong.observed}")
+            if first is None:
+                first, race_of_first = NotYet(f"{part}: {wrong.observed}"), latest()
         else:
             judged.append((part, True))
     if first is not None:
+        put_back(race_of_first)
         raise NotYet(first.observed, parts=tuple(judged))
     return (
         "Three reviews: each claim searched, each schedule played, both mends proved against every changer."

@@ -11,12 +11,12 @@ from typing import Any, cast
 from ptwalk.actors.exit import exit_mm
 from ptwalk.arch import EntryState
 from ptwalk.checks import race
+from ptwalk.checks.capstone.alone import PAGE, HotPages, Trial, over_tables
 from ptwalk.checks.exercise import Exercise
+from ptwalk.checks.failed import latest, put_back
 from ptwalk.checks.notyet import NotYet
 from ptwalk.checks.preflight import article, shown
 from ptwalk.checks.solo import sound
-from ptwalk.explore.limits import Limits
-from ptwalk.explore.replay import Replay, replay_on
 from ptwalk.kernel.mm import Mm
 from ptwalk.kernel.users import MmgetNotZero, MmPut
 from ptwalk.machine.entries import EntryOperation
@@ -24,14 +24,12 @@ from ptwalk.machine.locks import LockOperation
 from ptwalk.machine.operation import Footprint, Memory, Operation
 from ptwalk.machine.program import Program
 from ptwalk.scenarios import Never, Scenario
-from ptwalk.scenarios.ground import Ground, anonymous, home, span
+from ptwalk.scenarios.ground import anonymous
 from ptwalk.scenarios.pair import WALKER
 from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Finding, Verdict
 from ptwalk.trials import explore
 
-HotPages = Callable[[Any, int, int, int], Awaitable[Any]]
-PAGE = 4096
 KERNELS = ("5.15.0", "7.1")
 SENTENCES = (
     "1 gives the pages that were accessed, in order, and no others",
@@ -67,73 +65,6 @@ class Given(Operation):
         return f"gives {self.count} pages"
 
 
-# Whoever goes over a huge page in steps of 4 KiB is slow, and not wrong.
-LONG, DEEP = "0x20000", Limits(depth=20_000)
-_NOTHING = object()
-
-
-def _stopped(done: Replay) -> str:
-    """Why a run alone did not come to its end."""
-    if done.report is not None:
-        return race.one_line(str(done.report))
-    return f"after {len(done.steps)} steps your function was not through, or it waits for ever."
-
-
-class Trial:
-    """One run of `hot_pages` with nobody else there: the pages it gave, its steps, the words afterwards."""
-
-    def __init__(
-        self, hot_pages: HotPages, pages: int, budget: int, *, huge: bool = False, release: str = "5.15.0"
-    ) -> None:
-        self.given: Any = _NOTHING
-        self.pages, self.huge = pages, huge
-        grounds: list[Ground] = []
-
-        async def run(mm: Mm, addr: int) -> None:
-            self.given = await hot_pages(mm, addr, addr + (span(mm) if huge else pages * PAGE), budget)
-
-        def lay_out(stage: Stage) -> None:
-            ground = anonymous(stage, (), whole=True, pages=pages, huge=huge)
-            grounds.append(ground)
-            self._special(ground)
-            stage.run(WALKER, run, ground.mm, ground.addr)
-
-        scenario = Scenario("hot_pages alone", "", lay_out, Never(), cpus=(WALKER,), release=release)
-        self.done: Replay = replay_on(scenario.build(), LONG, limits=DEEP)
-        self.ground = grounds[0]
-        self.addr = self.ground.addr
-        if self.given is _NOTHING:
-            raise NotYet(
-                f"{'one huge page' if huge else f'{pages} pages'}, nobody else there: {_stopped(self.done)}"
-            )
-
-    def _special(self, ground: Ground) -> None:
-        """Page 1 was not accessed, page 3 is swapped out, page 4 is PROT_NONE; the others are young and dirty."""
-        if self.huge:
-            return
-        fmt = ground.mm.format
-        table = ground.mm.initial_table(ground.addr, "pte")
-        special: dict[int, Callable[[int], int]] = {
-            1: lambda raw: fmt.mkold(raw, "pte"),
-            3: lambda raw: fmt.make_swap(0, 77, "pte"),
-            4: lambda raw: fmt.mkyoung(fmt.make_prot_none(0x41E5C000, "pte"), "pte"),
-        }
-        for index, change in special.items():
-            if index < self.pages:
-                place = fmt.index(ground.addr, "pte") + index
-                table.contents[place] = change(table.contents[place])
-
-    def entry(self, page: int, level: str = "pte", *, before: bool = False) -> Any:
-        """An entry before or after the run."""
-        mm = self.ground.mm
-        table, place = mm.initial_table(self.addr, level), mm.format.index(self.addr, level) + page
-        raw: Any = table.contents.get(place, 0)
-        cell = table.entry_cells.get(place)
-        if not before and cell is not None and self.done.steps and cell < len(self.done.steps[-1].after):
-            raw = self.done.steps[-1].after[cell]
-        return mm.format.decode(raw, level)
-
-
 def check(answer: object, seed: int) -> str:
     """Ten sentences, each tried by itself; what holds counts."""
     race.handed_in(answer)
@@ -141,15 +72,18 @@ def check(answer: object, seed: int) -> str:
     _shaped(answer)
     judged: list[tuple[str, bool]] = []
     first: NotYet | None = None
+    race_of_first = latest()
     for sentence, judge in zip(SENTENCES, JUDGES, strict=True):
         try:
             judge(hot_pages)
         except NotYet as wrong:
             judged.append((sentence, False))
-            first = first or NotYet(f"Sentence {sentence.split()[0]}: {wrong.observed}")
+            if first is None:
+                first, race_of_first = NotYet(f"Sentence {sentence.split()[0]}: {wrong.observed}"), latest()
         else:
             judged.append((sentence, True))
     if first is not None:
+        put_back(race_of_first)
         held = sum(holds for _, holds in judged)
         raise NotYet(f"{first.observed} ({held} of ten sentences hold.)", parts=tuple(judged))
     cost = ""
@@ -196,46 +130,10 @@ def _given(hot_pages: HotPages) -> None:
                     f"pages 0 and 2 of three were accessed. With budget {budget} you gave pages {_pages_of(trial)}."
                     f"{_OLD_ENTRY if _pages_of(trial) == [0, 1, 2] else ''}"
                 )
-            _over_tables(hot_pages, budget, release)
+            over_tables(hot_pages, budget, release)
 
 
 _OLD_ENTRY = " (A test_and_clear_young gives the entry as it was. Was it .accessed?)"
-
-
-def _over_tables(hot_pages: HotPages, budget: int, release: str) -> None:
-    """A range over three tables: a small page, a huge one, a hole, and a VMA with two small ones."""
-    given: list[Any] = [_NOTHING]
-    places: list[tuple[int, ...]] = []
-
-    def lay_out(stage: Stage) -> None:
-        mm = stage.mm()
-        huge = home(mm) + span(mm)
-        before, after = huge - PAGE, huge + span(mm) + PAGE
-        mm.map(before - PAGE, huge, populate=[before])
-        mm.map(huge, huge + span(mm), populate=[huge], huge=True)
-        mm.map(after, after + 2 * PAGE, populate=[after, after + PAGE])
-        mm.watch(before - PAGE, after - PAGE)
-        places.append((before, huge, after, after + PAGE))
-
-        async def run(mm: Mm, addr: int) -> None:
-            given[0] = await hot_pages(mm, before - PAGE, after + 3 * PAGE, budget)
-
-        stage.run(WALKER, run, mm, before)
-
-    scenario = Scenario("hot_pages wide", "", lay_out, Never(), cpus=(WALKER,), release=release)
-    done = replay_on(scenario.build(), LONG, limits=DEEP)
-    told = "the range goes over three tables: a page, a huge page, a hole, and a VMA with two pages."
-    if given[0] is _NOTHING:
-        raise NotYet(f"{told} There: {_stopped(done)}")
-    if not isinstance(given[0], list):
-        raise NotYet(f"{told} There your function gave {shown(given[0])}, not a list of addresses.")
-    if given[0] != list(places[0]):
-        names = ("the page before", "the huge page", "the first page after", "the second page after")
-        lacking = [name for name, at in zip(names, places[0], strict=True) if at not in given[0]]
-        extra = sum(at not in places[0] for at in given[0])
-        raise NotYet(
-            f"{told} You gave {len(given[0])} addresses. Lacking: {', '.join(lacking) or 'none'}; too many: {extra}."
-        )
 
 
 def _cleared(hot_pages: HotPages) -> None:
