@@ -50,7 +50,9 @@ class OptimalDpor:
         self._accesses: list[int] = []
         self._write_past: list[int] = []
         self._access_past: list[int] = []
-        # Steps up to here had their races looked at in an earlier execution.
+        # The reversible races of the execution so far: (position of the second step, position of the first, all steps
+        # that have to go, second step).  Steps up to `_fresh_from` had theirs found in an earlier execution.
+        self._found: list[tuple[int, int, int, Node]] = []
         self._fresh_from = 0
         # (position, report) of violations in the execution so far.
         self._violations: list[tuple[int, Any]] = []
@@ -203,6 +205,8 @@ class OptimalDpor:
             self._writes[cell] ^= me
         if self._violations and self._violations[-1][0] == position:
             self._violations.pop()
+        while self._found and self._found[-1][0] >= position:
+            self._found.pop()
         self.sleep[-1] |= 1 << cpu
         del self.trees[-1][0]
         self._fresh_from = min(self._fresh_from, position)
@@ -211,10 +215,14 @@ class OptimalDpor:
     # -- races ----------------------------------------------------------------------------------------------
 
     def _races(self, state: int) -> None:
-        nodes, before = self.nodes, self.before
-        length = len(nodes)
+        nodes, before, found = self.nodes, self.before, self._found
+        length, known = len(nodes), len(self._found)
+        # What every new step depends on.
+        common = -1
         for position in range(self._fresh_from, length):
             self._races_of(nodes[position], before[position], position)
+            common &= before[position]
+        lasting = len(found)
         for node in self.space.nodes(state):
             if node.waits:
                 past = self._cpu_past[node.cpu]
@@ -223,10 +231,16 @@ class OptimalDpor:
                 for cell in node.write_cells:
                     past |= self._access_past[cell] if cell < len(self._access_past) else 0
                 self._races_of(node, past, length)
+        # A race known from an earlier execution is planned again if this one ends in other steps that do not depend
+        # on its first step: they go before the reversal, and may wake somebody who was asleep there.
+        for number, (_, first, removed, node) in enumerate(found):
+            if number >= known or not common & removed:
+                self._reverse(first, removed, node)
+        del found[lasting:]
         self._fresh_from = length
 
     def _races_of(self, node: Node, past: int, position: int) -> None:
-        # Note the reversal of each reversible race that ends in the step of `node` at `position`.
+        # Find each reversible race that ends in the step of `node` at `position`.
         below = (1 << position) - 1
         conflicting = 0
         known = len(self._writes)
@@ -240,12 +254,12 @@ class OptimalDpor:
         if not conflicting:
             return
         conflicting &= ~self._own_past(node.cpu, position)
-        before = self.before
+        before, found = self.before, self._found
         if not node.waits:
             while conflicting:
                 first = conflicting.bit_length() - 1
                 conflicting &= ~(before[first] | 1 << first)
-                self._reverse(first, 1 << first, node)
+                found.append((position, first, 1 << first, node))
             return
         refused: list[int] = []
         while conflicting:
@@ -254,11 +268,11 @@ class OptimalDpor:
             conflicting ^= bit
             if self._enabled_without(node, bit, below):
                 conflicting &= ~before[first]
-                self._reverse(first, bit, node)
+                found.append((position, first, bit, node))
             else:
                 refused.append(first)
         if len(refused) > 1:
-            self._several(node, refused, below)
+            self._several(node, refused, position)
 
     def _own_past(self, cpu: int, position: int) -> int:
         # All that happens before the last step of `cpu` before `position`, with that step.
@@ -290,9 +304,9 @@ class OptimalDpor:
             flips = space.work_out(node, state)
         return flips != 0
 
-    def _several(self, node: Node, refused: list[int], below: int) -> None:
+    def _several(self, node: Node, refused: list[int], position: int) -> None:
         # Sets of concurrent steps that only together keep the step of `node` waiting.
-        before = self.before
+        before, below = self.before, (1 << position) - 1
         # Positions fall, so a set grows by earlier steps that do not happen before any of its members.
         sets: list[tuple[int, int, int]] = [(index, 1 << at, before[at]) for index, at in enumerate(refused)]
         tried = 0
@@ -305,7 +319,7 @@ class OptimalDpor:
                 tried += 1
                 larger = members | 1 << at
                 if self._enabled_without(node, larger, below):
-                    self._reverse(at, larger, node)
+                    self._found.append((position, at, larger, node))
                 else:
                     sets.append((next_index, larger, past | before[at]))
 

@@ -6,6 +6,7 @@ ever awaiting, raise, or not be a coroutine at all.  Here each of these becomes 
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import traceback
@@ -61,13 +62,19 @@ def _suspended(awaitable: Any) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
+def _collecting(phase: str, info: dict[str, Any]) -> None:
+    unawaited.collecting = phase == "start"
+
+
+gc.callbacks.append(_collecting)
+
 _warn_unawaited: Callable[[Any], None] | None = getattr(warnings, "_warn_unawaited_coroutine", None)
 
 
 def _note_unawaited(coroutine: Any) -> None:
     # The interpreter calls this when a coroutine dies unstarted; outside of a simulated CPU it warns as always.
     notes = unawaited.notes
-    if notes is None:
+    if notes is None or unawaited.collecting:
         if _warn_unawaited is not None:
             _warn_unawaited(coroutine)
         return

@@ -35,6 +35,8 @@ class Violation(PtwalkError):
 class _Unawaited(threading.local):
     # Where an operation that dies without having been awaited is noted, while simulated code runs.
     notes: list[tuple[str, str, int]] | None = None
+    # Set while the garbage collector works: what dies then was dropped long ago, perhaps by another program.
+    collecting = False
 
 
 unawaited = _Unawaited()
@@ -90,6 +92,6 @@ class Operation:
 
     def __del__(self) -> None:
         notes = unawaited.notes
-        if notes is not None and not getattr(self, "_awaited", False):
+        if notes is not None and not unawaited.collecting and not getattr(self, "_awaited", False):
             frame = sys._getframe(1) if sys._getframe().f_back is not None else sys._getframe()
             notes.append((f"the step '{self.text()}'", frame.f_code.co_filename, frame.f_lineno))

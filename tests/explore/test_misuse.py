@@ -1,8 +1,10 @@
 """Code under test may do anything; each mistake is told in words with its line and never breaks the search."""
 
 import asyncio
+import gc
 import itertools
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -235,3 +237,20 @@ def test_an_unhashable_result_is_told() -> None:
         await x.write([])  # type: ignore[arg-type]
 
     assert "unhashable" in str(explore(shared.program(writes_a_list)).report)
+
+
+def test_what_the_garbage_collector_finds_is_nobodys_forgotten_await() -> None:
+    """An operation of an earlier program that dies while this one runs says nothing about this one."""
+
+    async def collects() -> None:
+        gc.collect()
+        await x.read()
+        gc.collect()
+
+    for _ in range(3):
+        never_awaited: list[Any] = [x.read(), good()]
+        never_awaited.append(never_awaited)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            del never_awaited
+            assert explore(shared.program(collects)).outcome == "safe"
