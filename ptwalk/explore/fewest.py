@@ -96,3 +96,31 @@ def fewest_switches(
             return Failure(tuple(reversed(path)), report)
         frontier = following
     return None
+
+
+def any_failure(space: StateSpace) -> Failure | None:
+    """Some failing path, depth first, for a program that is too large to look for a minimal one."""
+    state, cpus = space.initial, list[int]()
+    states, left = [state], [space.enabled(state)]
+    seen = {state}
+    while True:
+        if not left[-1]:
+            states.pop()
+            left.pop()
+            if not states:
+                return None
+            cpus.pop()
+            continue
+        state, cpu = states[-1], left[-1].pop()
+        after = state ^ space.delta(state, cpu)
+        report = space.report(state, cpu)
+        following = space.enabled(after) if report is None and after not in seen else []
+        if report is None and not following and after not in seen:
+            report = space.at_end(after)
+        if report is not None:
+            return Failure((*cpus, cpu), report)
+        if after not in seen:
+            seen.add(after)
+            cpus.append(cpu)
+            states.append(after)
+            left.append(following)

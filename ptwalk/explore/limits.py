@@ -38,8 +38,13 @@ class Limits:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            if value is not None and (not isinstance(value, int | float) or value <= 0):
-                raise LimitError(f"the limit of {one.name} is {value!r}; give a positive number or None")
+            kind, words = (
+                (int | float, "number") if one.name in ("seconds", "megabytes") else (int, "whole number")
+            )
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, kind) or not value > 0
+            ):
+                raise LimitError(f"the limit of {one.name} is {value!r}; give a positive {words} or None")
 
 
 class LimitReached(Exception):
@@ -88,6 +93,8 @@ class Tally:
     most_held: int = 0
     # The first failing path met, as (CPU of each step, report); not yet minimal.
     bug: tuple[list[int], Any] | None = None
+    # Whether a search that keeps no paths has met a failure.
+    violated: bool = False
     cut: bool = False
     # Says whether a CPU ran into the limit of operations.
     too_deep: Callable[[], bool] | None = None

@@ -8,6 +8,7 @@ ever run a second time for its own sake.  Where one is run again (to reach anoth
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ptwalk.machine.circles import LOOK_BACK, loop_length
 from ptwalk.machine.coroutine import Frame, Pause, abandon, begin, place, run
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.program import CpuProgram
+from ptwalk.machine.watchdog import is_strange
 from ptwalk.trace.verdict import Finding
 
 
@@ -47,6 +49,7 @@ class Node:
         "reads",
         "result",
         "waits",
+        "watched",
         "write_cells",
         "writes",
     )
@@ -69,6 +72,8 @@ class Node:
         self.reads = 0
         self.writes = 0
         self.waits = False
+        # Whether the step runs code of somebody else: a class of their own, or a condition they gave.
+        self.watched = False
         # Filled in by the state space: the node's bits in a packed state, the bits its footprint takes there,
         # and what the step does for each contents of them.
         self.code = 0
@@ -166,8 +171,14 @@ class LogTrie:
             for node in self.nodes
             if not node.children and node.ending in ("finished", None) and node.depth
         ]
-        for node in leaves[:: max(1, len(leaves) // samples)]:
+        # Objects of a run must not get the addresses that they had the time before, or the order of a set of them
+        # would look as if it were always the same: so the runs are kept, and gaps of all sizes are filled.
+        kept: list[Any] = []
+        difference: Finding | None = None
+        chosen = leaves[:: max(1, len(leaves) // samples)]
+        for node in chosen * 2 if len(chosen) < samples // 2 else chosen:
             assert node.parent is not None
+            kept.append([bytes(size) for size in range(0, 512, 8)])
             coroutine, difference = self._rerun(node.parent)
             if difference is None:
                 result = node.result
@@ -177,11 +188,13 @@ class LogTrie:
                     (self.cpu, self.program.name, node.depth),
                 )
                 difference = self._difference(node, pause)
-            if coroutine is not None:
-                abandon(coroutine)
+            kept.append(coroutine)
             if difference is not None:
-                return difference
-        return None
+                break
+        for coroutine in kept:
+            if inspect.iscoroutine(coroutine):
+                abandon(coroutine)
+        return difference
 
     def close(self) -> None:
         """Abandon every coroutine that is still suspended."""
@@ -221,6 +234,7 @@ class LogTrie:
         for cell in node.write_cells:
             node.writes |= 1 << cell
         node.waits = type(operation).enabled is not Operation.enabled
+        node.watched = is_strange(type(operation)) or is_strange(getattr(operation, "condition", Operation))
 
     def _coroutine_at(self, node: Node) -> tuple[Any, Finding | None]:
         # A coroutine standing at `node`: the one that is there if nobody took it yet, else a fresh one.

@@ -191,6 +191,14 @@ def _fitting(ahead: list[tuple[str, int]], turn: Turn) -> int | None:
     return None
 
 
+def _of_cpus(cpus: Sequence[int]) -> Schedule:
+    if not isinstance(cpus, Sequence) or not all(type(cpu) is int and cpu >= 0 for cpu in cpus):
+        raise ScheduleError(
+            f"{cpus!r} is no schedule; give the line that explore printed, or the number of the CPU of each step"
+        )
+    return Schedule.of_steps(cpus)
+
+
 def replay_on(
     program: Program, schedule: Schedule | str | Sequence[int], *, limits: Limits | None = None
 ) -> Replay:
@@ -203,7 +211,7 @@ def replay_on(
         if isinstance(schedule, str):
             schedule = Schedule.parse(schedule)
         elif not isinstance(schedule, Schedule):
-            schedule = Schedule.of_steps(list(schedule))
+            schedule = _of_cpus(schedule)
         cpus, diverged = steps_along(space, schedule)
         done = follow(space, cpus)
         return Replay(done.program, done.steps, done.schedule, done.report, diverged, done.complete)

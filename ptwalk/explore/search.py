@@ -14,7 +14,7 @@ from typing import Any
 from ptwalk.errors import PtwalkError
 from ptwalk.explore import brute, pct, states
 from ptwalk.explore.dpor import OptimalDpor
-from ptwalk.explore.fewest import Failure, TooFar, fewest_switches
+from ptwalk.explore.fewest import Failure, TooFar, any_failure, fewest_switches
 from ptwalk.explore.limits import LimitReached, Limits, Progress, Tally
 from ptwalk.explore.replay import schedule_of
 from ptwalk.explore.space import StateSpace
@@ -98,7 +98,12 @@ class Search:
             except LimitReached as reached:
                 limit = str(reached) or _cut_short(space, self.tally.limits)
             except KeyboardInterrupt:
-                limit = f"interrupted after {self.tally.seconds():.1f} s"
+                limit = self._interrupted()
+            try:
+                if not limit.startswith("interrupted"):
+                    self._look_closer(space)
+            except KeyboardInterrupt:
+                limit = self._interrupted()
             return self._judge(space, limit, count)
         finally:
             space.close()
@@ -133,29 +138,32 @@ class Search:
             if stop_at_first:
                 return
         tally.states = 0
-        try:
-            violated = states.search(space, tally, stop_at_first=stop_at_first)
-        except states.Violated:
-            violated = True
-        if violated and self.failure is None:
-            self.failure = fewest_switches(space)
-            self.minimal = True
+        with suppress(states.Violated):
+            states.search(space, tally, stop_at_first=stop_at_first)
+
+    def _interrupted(self) -> str:
+        return f"interrupted after {self.tally.seconds():.1f} s"
+
+    def _look_closer(self, space: StateSpace) -> None:
+        # Make a failing schedule minimal; where nothing fails, check that the code can be trusted.
+        if self.failure is not None:
+            return
+        if self.tally.bug is not None or self.tally.violated:
+            with suppress(TooFar, LimitReached):
+                self.failure = fewest_switches(space, limit=_MINIMIZE)
+                self.minimal = self.failure is not None
+            if self.failure is None and self.tally.bug is None:
+                self.failure = any_failure(space)
+        else:
+            difference = space.verify()
+            if difference is not None:
+                self.failure = Failure((), difference)
 
     def _judge(self, space: StateSpace, limit: str, count: bool) -> Verdict:
         tally = self.tally
         if self.failure is None and tally.bug is not None:
             cpus, report = tally.bug
             self.failure = Failure(_up_to_failure(space, cpus), report)
-            try:
-                if not limit.startswith("interrupted"):
-                    self.failure = fewest_switches(space, limit=_MINIMIZE) or self.failure
-                    self.minimal = True
-            except (TooFar, LimitReached, KeyboardInterrupt):
-                pass
-        if self.failure is None:
-            difference = space.verify()
-            if difference is not None:
-                self.failure = Failure((), difference)
         verdict = Verdict(
             outcome="bug" if self.failure is not None else "safe",
             engine=self.engine,

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from ptwalk.errors import PtwalkError
+from ptwalk.explore.ends import wrong_at_end
 from ptwalk.explore.limits import LimitReached, Limits
-from ptwalk.explore.livelock import livelock
 from ptwalk.explore.logtrie import LogTrie, Node
 from ptwalk.machine.operation import Operation, Violation
 from ptwalk.machine.program import Program
+from ptwalk.machine.watchdog import Endless, Watchdog, is_strange, watched
 from ptwalk.trace.verdict import Finding
+
+# What is wrong with an end is remembered for so many of them.
+_REMEMBERED_ENDS = 100_000
 
 
 class FootprintError(PtwalkError):
@@ -85,18 +89,20 @@ class StateSpace:
             self._number(trie.root)
         self.initial = 0
         self._ends: dict[int, Any] = {}
+        self._strange = any(map(is_strange, program.observers))
 
     # -- bits -----------------------------------------------------------------------------------------------
 
     def _number(self, node: Node) -> None:
         # Give a node its bits; the root of each trie is all zeros.
-        if self._logs_left is not None:
+        cpu = node.cpu
+        if self._logs_left is not None and node.parent is not None:
             self._logs_left -= 1
             if self._logs_left < 0:
                 raise LimitReached(
-                    "the limit of different ways through the code was reached (see Limits.logs)"
+                    f"the limit of different ways through the code was reached (Limits.logs), by CPU {cpu} "
+                    f"({self.program.cpus[cpu].name}) after line {node.parent.place[1]}"
                 )
-        cpu = node.cpu
         table, bits = self.tables[cpu], self._node_bits[cpu]
         number = len(table)
         if number >> len(bits):
@@ -178,39 +184,31 @@ class StateSpace:
         if operation is None:
             node.outcomes[0] = 0
             return 0
-        before = {cell: self.value(state, cell) for cell in node.cells}
-        after = dict(before)
-        names = self._cells
         trie = self.tries[node.cpu]
-        guarded: Any = _Guarded(after, node.write_cells, names, operation)
         report: Any = None
         known = len(trie.nodes)
+        watchdog = Watchdog() if node.watched or self._strange else None
+        if watchdog is not None:
+            watchdog.start()
         try:
-            guarded._writable = ()
-            if node.waits and not operation.enabled(guarded, node.cpu):
+            effect = self._effect(node, operation, state)
+            if effect is None:
                 node.outcomes[state & node.mask] = 0
                 return 0
-            guarded._writable = node.write_cells
-            result = operation.execute(guarded, node.cpu)
-            hash(result)
-            flips = 0
-            for cell in node.write_cells:
-                old, new = before[cell], after[cell]
-                if new is not old:
-                    flips ^= self._encode(cell, old) ^ self._encode(cell, new)
-            guarded._writable = ()
-            if self.program.observers:
-                past: Any = _Guarded(before, (), names, operation)
-                for observer in self.program.observers:
-                    report = observer(past, node.cpu, operation, result, guarded)
-                    if report is not None:
-                        break
+            flips, result, before, after = effect
+            for observer in self.program.observers:
+                report = observer(before, node.cpu, operation, result, after)
+                if report is not None:
+                    break
             child = trie.child(node, result)
         except KeyboardInterrupt:
             raise
-        except Exception as error:
+        except BaseException as error:
             flips = 0
             child = trie.stopped(node, self._failed(node, error))
+        finally:
+            if watchdog is not None:
+                watchdog.stop()
         if report is None:
             report = child.finding
         elif isinstance(report, str):
@@ -227,7 +225,25 @@ class StateSpace:
             node.bad[key] = report
         return flips
 
-    def _failed(self, node: Node, error: Exception) -> Finding:
+    def _effect(self, node: Node, operation: Operation, state: int) -> tuple[int, Hashable, Any, Any] | None:
+        # Do the step: bits of cells to flip, result, memory before and after; None if it must wait.
+        before = {cell: self.value(state, cell) for cell in node.cells}
+        after = dict(before)
+        guarded: Any = _Guarded(after, (), self._cells, operation)
+        if node.waits and not operation.enabled(guarded, node.cpu):
+            return None
+        guarded._writable = node.write_cells
+        result = operation.execute(guarded, node.cpu)
+        hash(result)
+        flips = 0
+        for cell in node.write_cells:
+            old, new = before[cell], after[cell]
+            if new is not old:
+                flips ^= self._encode(cell, old) ^ self._encode(cell, new)
+        guarded._writable = ()
+        return flips, result, _Guarded(before, (), self._cells, operation), guarded
+
+    def _failed(self, node: Node, error: BaseException) -> Finding:
         assert node.operation is not None
         file, line = node.place
         where = f" (line {line} of {Path(file).name})" if line else ""
@@ -236,6 +252,10 @@ class StateSpace:
             kind, text = "violation", str(error)
         elif isinstance(error, FootprintError):
             kind, text = "misuse", str(error)
+        elif isinstance(error, Endless):
+            kind, text = "misuse", f"'{node.operation.text()}' asks a function that runs on and on"
+            file, line = error.place
+            where = f" (line {line} of {Path(file).name})"
         else:
             kind, text = "exception", f"'{node.operation.text()}' raised {type(error).__name__}: {error}"
         return Finding(kind, f"{who}: {text}{where}", node.cpu, file, line, node.depth + 1)
@@ -249,35 +269,10 @@ class StateSpace:
         """
         if state in self._ends:
             return self._ends[state]
-        self._ends[state] = report = self._judge_end(state)
+        if len(self._ends) >= _REMEMBERED_ENDS:
+            self._ends.clear()
+        self._ends[state] = report = wrong_at_end(self.program, self.nodes(state), self.memory(state))
         return report
-
-    def _judge_end(self, state: int) -> Any:
-        nodes = self.nodes(state)
-        cpus = self.program.cpus
-        waiting = [node for node in nodes if node.ending is None and not cpus[node.cpu].daemon]
-        if waiting and not any(node.ending == "cut" for node in nodes):
-            parts = []
-            for node in waiting:
-                assert node.operation is not None
-                line = f" (line {node.place[1]})" if node.place[1] else ""
-                parts.append(
-                    f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}"
-                )
-            parts += [
-                f"CPU {node.cpu} ({cpus[node.cpu].name}) has ended"
-                for node in nodes
-                if node.ending == "finished" and not cpus[node.cpu].daemon
-            ]
-            file, line_number = waiting[0].place
-            text = "deadlock: " + "; ".join(parts) + "; nobody can take a step"
-            return Finding("deadlock", text, waiting[0].cpu, file, line_number, waiting[0].depth)
-        if any(node.ending == "cut" for node in nodes):
-            return livelock(self.program, nodes, self.memory(state))
-        if self.program.at_end is None or any(node.ending not in ("finished", None) for node in nodes):
-            return None
-        report = self.program.at_end(self.memory(state))
-        return Finding("at end", report) if isinstance(report, str) else report
 
     def is_cut(self, state: int) -> bool:
         """Whether a CPU of `state` ran into the limit of operations for one CPU."""
@@ -295,11 +290,35 @@ class StateSpace:
         return None
 
     def verify(self) -> Finding | None:
-        """Spot check that the code depends on its results only."""
+        """Spot check that the code depends on its results only, and steps of somebody else's on their cells only."""
         for trie in self.tries:
             difference = trie.verify()
+            for node in trie.nodes:
+                if node.watched and difference is None:
+                    difference = self._asked_again(node)
             if difference is not None:
                 return difference
+        return None
+
+    def _asked_again(self, node: Node) -> Finding | None:
+        assert node.operation is not None
+        for contents, flips in list(node.outcomes.items())[:4]:
+            try:
+                effect = watched(self._effect, node, node.operation, contents)
+            except (Exception, Endless):
+                continue
+            again = 0
+            if effect is not None:
+                child = node.children.get(effect[1])
+                again = effect[0] ^ node.code ^ child.code if child is not None else -1
+            if again != flips and contents not in node.bad:
+                file, line = node.place
+                text = (
+                    f"CPU {node.cpu} ({self.program.cpus[node.cpu].name}): '{node.operation.text()}' does something "
+                    f"else when it is done again on the same cells (line {line} of {Path(file).name}): what it does "
+                    "must depend on the cells of its footprint only"
+                )
+                return Finding("misuse", text, node.cpu, file, line, node.depth + 1)
         return None
 
     def close(self) -> None:

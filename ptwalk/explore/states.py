@@ -18,7 +18,7 @@ class Violated(Exception):
 
 
 def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
-    """Visit every state of `space` and count; True if there is a violation anywhere.
+    """Visit every state of `space` and count; True if there is a violation anywhere (`tally.violated` says it too).
 
     Raises `Violated` at the first one if asked to, and `LimitReached`.  The tally is complete at the end only.
     """
@@ -27,8 +27,8 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
     layer = {space.initial: 1}
     ways_to_the_end = 0
     # Steps that an earlier look at this space has worked out are not worked out again: ask what it found.
-    violated = any(node.bad for trie in space.tries for node in trie.nodes)
-    if violated and stop_at_first:
+    tally.violated = any(node.bad for trie in space.tries for node in trie.nodes)
+    if tally.violated and stop_at_first:
         raise Violated
     while layer:
         following: dict[int, int] = {}
@@ -41,7 +41,7 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
                 if flips is None:
                     flips = work_out(node, state)
                     if node.bad and state & node.mask in node.bad:
-                        violated = True
+                        tally.violated = True
                         if stop_at_first:
                             raise Violated
                 if flips:
@@ -51,7 +51,7 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
             if not moved:
                 ways_to_the_end += ways
                 if space.at_end(state) is not None:
-                    violated = True
+                    tally.violated = True
                     if stop_at_first:
                         raise Violated
                 elif space.is_cut(state):
@@ -61,7 +61,7 @@ def search(space: StateSpace, tally: Tally, *, stop_at_first: bool) -> bool:
         tally.tick()
         layer = following
     tally.interleavings = ways_to_the_end
-    return violated
+    return tally.violated
 
 
 def _weigh(layer: dict[int, int], following: dict[int, int], tally: Tally) -> None:

@@ -46,7 +46,11 @@ def goes_on_for_ever(
     for turn in range(math.lcm(*(len(steps) for _, steps in loops))):
         for cpu, steps in loops:
             operation, result = steps[turn % len(steps)]
-            if not operation.enabled(now, cpu) or operation.execute(now, cpu) != result:
+            try:
+                if not operation.enabled(now, cpu) or operation.execute(now, cpu) != result:
+                    return False
+            except Exception:
+                # It got on in every round so far: that it fails now is a change.
                 return False
             if any(wanted.enabled(now, other) for other, wanted in waiting):
                 return False

@@ -78,8 +78,7 @@ def _note_unawaited(coroutine: Any) -> None:
         if _warn_unawaited is not None:
             _warn_unawaited(coroutine)
         return
-    frame = sys._getframe(1)
-    notes.append((f"a call of {coroutine.__name__}()", frame.f_code.co_filename, frame.f_lineno))
+    notes.append((f"a call of {coroutine.__name__}()", *place(coroutine.cr_origin or ())))
 
 
 def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int]) -> Pause:
@@ -100,6 +99,8 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
     finding: Finding | None = None
     operation: Operation | None = None
     frames: tuple[Frame, ...] = ()
+    origins = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(1)
     try:
         watchdog.start()
         try:
@@ -128,6 +129,7 @@ def run(resume: Callable[[], Any], coroutine: Any, describe: tuple[int, str, int
         error.__traceback__ = None
     finally:
         unawaited.notes = outer_notes
+        sys.set_coroutine_origin_tracking_depth(origins)
     if notes and (finding is None or finding.kind == "exception"):
         what, file, line = notes[0]
         so = "so it never happens"
@@ -152,9 +154,11 @@ def _raised(
             "runs on and on without an operation: a loop that waits for others must await one in each round",
             *watchdog.place,
         )
+    # Python turns a StopIteration that leaves a coroutine into another error, and keeps the first as its cause.
+    source = error.__cause__ if isinstance(error.__cause__, StopIteration) else error
     trace = tuple(
         (summary.filename, summary.lineno or 0, summary.name)
-        for summary in traceback.extract_tb(error.__traceback__)
+        for summary in traceback.extract_tb(source.__traceback__)
         if summary.filename != __file__
     )
     file, line = place(trace)
@@ -181,13 +185,16 @@ def begin(start: Callable[[], Any], cpu: int, name: str) -> tuple[Any, Pause]:
     coroutine = made[0] if made else None
     if made and not isinstance(coroutine, Coroutine):
         function = getattr(start, "__name__", name)
-        how = (
-            "is a generator: use 'await', not 'yield'," if inspect.isgenerator(coroutine) else "is not async:"
-        )
+        if inspect.isasyncgen(coroutine):
+            how = "has a 'yield' in it: await each step, and return at the end"
+        elif inspect.isgenerator(coroutine):
+            how = "is a generator: use 'await', not 'yield', and begin it with 'async def'"
+        else:
+            how = "is not async: begin it with 'async def'"
         code = getattr(start, "__code__", None)
         file, line = (code.co_filename, code.co_firstlineno) if code is not None else ("", 0)
         where = f" (line {line} of {Path(file).name})" if line else ""
-        text = f"CPU {cpu} ({name}): {function} {how} begin it with 'async def'{where}"
+        text = f"CPU {cpu} ({name}): {function} {how}{where}"
         return None, Pause(None, (), Finding("misuse", text, cpu, file, line, 0))
     return coroutine, pause
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Generator, Hashable
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from ptwalk.errors import PtwalkError
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 # What `execute` and `enabled` get: the memory vector, as a list or as a view that lets them touch no more
 # than their footprint.
@@ -33,7 +36,8 @@ class Violation(PtwalkError):
 
 
 class _Unawaited(threading.local):
-    # Where an operation that dies without having been awaited is noted, while simulated code runs.
+    # Where an operation that dies without having been awaited is noted, with the place where it was made, while
+    # simulated code runs.
     notes: list[tuple[str, str, int]] | None = None
     # Set while the garbage collector works: what dies then was dropped long ago, perhaps by another program.
     collecting = False
@@ -53,9 +57,19 @@ class Operation:
     Subclasses are usually frozen dataclasses.  `kind` is one lower-case word.
     """
 
-    __slots__ = ("__weakref__", "_awaited")
+    __slots__ = ("__weakref__", "_made")
 
     kind: ClassVar[str] = "step"
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        """A new operation; one that simulated code makes remembers where, until it is awaited."""
+        operation = object.__new__(cls)
+        if unawaited.notes is not None:
+            frame = sys._getframe(1)
+            while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+                frame = frame.f_back
+            object.__setattr__(operation, "_made", (frame.f_code.co_filename, frame.f_lineno))
+        return operation
 
     def footprint(self, cpu: int) -> Footprint:
         """(cells read, cells written) by this step; a cell that is read and written may stand in both."""
@@ -79,7 +93,7 @@ class Operation:
         return self.kind
 
     def __await__(self) -> Generator[Operation, Any, Any]:
-        object.__setattr__(self, "_awaited", True)
+        object.__setattr__(self, "_made", None)
         try:
             result = yield self
         except Exception as error:
@@ -92,6 +106,6 @@ class Operation:
 
     def __del__(self) -> None:
         notes = unawaited.notes
-        if notes is not None and not unawaited.collecting and not getattr(self, "_awaited", False):
-            frame = sys._getframe(1) if sys._getframe().f_back is not None else sys._getframe()
-            notes.append((f"the step '{self.text()}'", frame.f_code.co_filename, frame.f_lineno))
+        made = getattr(self, "_made", None)
+        if notes is not None and made is not None and not unawaited.collecting:
+            notes.append((f"the step '{self.text()}'", *made))

@@ -6,6 +6,7 @@ the explorer can search: make the variables, write one `async def` for each CPU,
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,15 +122,21 @@ class Variable:
 
     def write(self, value: Hashable) -> VariableStep:
         """Write `value` (hashable)."""
-        return VariableStep("write", self.name, self.cell, self.life, value)
+        return VariableStep("write", self.name, self.cell, self.life, self._value(value))
 
     def add(self, amount: int) -> VariableStep:
         """Add in one atomic step; answers the value before."""
-        return VariableStep("add", self.name, self.cell, self.life, amount)
+        return VariableStep("add", self.name, self.cell, self.life, self._value(amount))
 
     def compare_and_swap(self, expected: Hashable, value: Hashable) -> VariableStep:
         """Write `value` if the variable holds `expected`, in one step; answers whether it did."""
-        return VariableStep("swap", self.name, self.cell, self.life, value, expected)
+        new, old = self._value(value), self._value(expected)
+        return VariableStep("swap", self.name, self.cell, self.life, new, old)
+
+    def _value(self, value: Hashable) -> Hashable:
+        if inspect.isawaitable(value):
+            raise TypeError(f"{self.name} was given a step where its result is meant; await that step")
+        return value
 
     def wait_for(self, *values: Hashable) -> WaitStep:
         """Wait until the variable holds one of `values`, which is answered: a blocked step, never a spin."""
@@ -197,8 +204,8 @@ class Shared:
     """
 
     def __init__(self, cpus: int = 2) -> None:
-        if not 1 <= cpus <= 16:
-            raise PtwalkError(f"{cpus} CPUs are too many to explore, or too few: give a number from 1 to 16")
+        if not isinstance(cpus, int) or not 1 <= cpus <= 16:
+            raise PtwalkError(f"a program has 1 to 16 CPUs, not {cpus!r}: give a whole number")
         self.cpus = cpus
         self.cells = Cells()
         self._mutexes: list[Mutex] = []
@@ -253,10 +260,26 @@ class Shared:
         is a violation too.  A function may be given more than once.
         Raises `PtwalkError` if there are more functions than CPUs.
         """
+        if not functions:
+            raise PtwalkError("the program has no CPU: give an async function for each")
         if len(functions) > self.cpus:
             raise PtwalkError(
                 f"{len(functions)} functions for {self.cpus} CPUs: say Shared(cpus={len(functions)}) at the start"
             )
+        given: tuple[Any, ...] = functions
+        for number, function in enumerate(given):
+            if inspect.iscoroutine(function):
+                function.close()
+                raise PtwalkError(
+                    f"CPU {number} was given a call, {function.__name__}(): hand in the function, "
+                    f"{function.__name__}, as each execution calls it afresh"
+                )
+            if not callable(function):
+                raise PtwalkError(
+                    f"CPU {number} was given {function!r}, which is no function: give an async function for each CPU"
+                )
+        if check is not None and not callable(check):
+            raise PtwalkError(f"check={check!r} is no function: give one that takes the contents by name")
         names = [
             getattr(getattr(function, "func", function), "__name__", f"cpu{number}")
             for number, function in enumerate(functions)

@@ -11,14 +11,17 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 # Instructions that may run between two operations before the code counts as looping without one.  Each prefix
 # is run once, so the search can afford to watch.  Lines would not do: CPython 3.11 reports none for a loop that
 # is written on a single line.
 INSTRUCTIONS_BETWEEN_OPERATIONS = 400_000
+
+_Answer = TypeVar("_Answer")
 
 # Frames of this package are counted by calls only.
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
@@ -101,6 +104,21 @@ class Watchdog:
                 time.sleep(0)
         finally:
             sys.setswitchinterval(interval)
+
+
+def watched(call: Callable[..., _Answer], *arguments: Any) -> _Answer:
+    """`call(*arguments)`, which raises `Endless` if it runs on and on."""
+    watchdog = Watchdog()
+    watchdog.start()
+    try:
+        return call(*arguments)
+    finally:
+        watchdog.stop()
+
+
+def is_strange(code: object) -> bool:
+    """Whether a function or class, or what an object is made of, was written by somebody else: it needs watching."""
+    return not str(getattr(code, "__module__", "")).startswith("ptwalk.")
 
 
 def _throw(thread: int, error: type[BaseException]) -> bool:

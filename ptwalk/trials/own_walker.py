@@ -149,6 +149,8 @@ def _changers(against: str | Iterable[str]) -> list[str]:
     if not isinstance(against, Iterable):
         raise NotAWalker(f"against= takes a changer's name, several, or 'all'; this is {against!r}")
     names = list(CHANGERS) if against == "all" else [against] if isinstance(against, str) else list(against)
+    if not names:
+        raise NotAWalker("against= names nobody; say 'munmap', several in a list, or 'all'")
     for name in names:
         if name not in CHANGERS:
             near = difflib.get_close_matches(str(name), ["all", *CHANGERS], n=3)

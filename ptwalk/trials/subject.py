@@ -10,6 +10,7 @@ import difflib
 from typing import Any
 
 from ptwalk.errors import PtwalkError
+from ptwalk.explore.search import program_of as with_cpus
 from ptwalk.kernel.config import axes
 from ptwalk.machine.program import Program
 from ptwalk.scenarios import SCENARIOS, Scenario
@@ -41,7 +42,7 @@ def program_of(what: object, **overrides: Any) -> Program:
             raise UnknownSubject(
                 f"a program is built already; {', '.join(overrides)} can be said of a scenario only"
             )
-        return what
+        return with_cpus(what)
     if isinstance(what, str):
         name, _, kernel = what.partition("@")
         return scenario_named(name).build(**{**_said(kernel), **overrides})
@@ -53,7 +54,8 @@ def program_of(what: object, **overrides: Any) -> Program:
             " ptwalk.check_walker(walker, against='munmap')"
         )
     raise UnknownSubject(
-        f"{type(what).__name__} is no scenario: give a scenario's name, a Scenario or a Program"
+        f"{type(what).__name__} is no scenario: give a scenario's name, a Scenario or a Program (of async functions, "
+        "ptwalk.machine.shared.Shared makes one)"
     )
 
 

@@ -12,6 +12,9 @@ import pytest
 
 from ptwalk.errors import PtwalkError
 from ptwalk.explore import Limits, Progress, executions, explore, explore_many, minimize, replay
+from ptwalk.explore.fewest import any_failure
+from ptwalk.explore.pct import promise
+from ptwalk.explore.space import StateSpace
 from ptwalk.machine.program import Program
 from ptwalk.machine.shared import Shared
 from ptwalk.trace.verdict import Verdict
@@ -100,7 +103,43 @@ def test_an_interrupted_search_tells_what_it_knows() -> None:
     assert "executions in" in shown[0]
 
 
-@pytest.mark.parametrize("limit", [0, -3, Limits])
+def test_code_that_interrupts_is_an_interruption() -> None:
+    """A KeyboardInterrupt never leaves the search, wherever it was raised, and every time it is raised."""
+    shared = Shared(1)
+    x = shared.variable("x")
+
+    async def interrupts() -> None:
+        await x.read()
+        raise KeyboardInterrupt
+
+    assert explore(shared.program(interrupts)).limit.startswith("interrupted")
+
+
+def test_a_failure_met_before_a_limit_is_not_forgotten() -> None:
+    """The stateful search keeps no paths; cut short, it still has a schedule for what it met."""
+    for stop_at_first in (True, False):
+        found = explore(model("R2", 8, 2), "states", stop_at_first, limit=4_000)
+        assert (found.outcome, found.switches, found.steps) == ("bug", 2, 30)
+
+
+def test_any_failure_is_found_where_the_shortest_would_take_too_long() -> None:
+    """Depth first."""
+    space = StateSpace(model("R1r", 4, 2))
+    failure = any_failure(space)
+    assert failure is not None
+    assert replay(model("R1r", 4, 2), failure.cpus).report is not None
+    space.close()
+
+
+def test_a_probability_is_rounded_down() -> None:
+    """Never to certainty; what was run before the longest run was met counts for nothing."""
+    assert promise(2, 4, 3, 1, False).endswith("at least 0.031")
+    assert "at least 0.999999999999" in promise(2, 4, 3, 1_000, False)
+    assert promise(2, 4, 3, 0, False).endswith("at least 0")
+    assert promise(16, 1_000, 5, 10, False).endswith("at least 6.2e-13")
+
+
+@pytest.mark.parametrize("limit", [0, -3, 2.5, True, float("nan"), Limits])
 def test_senseless_limits_are_refused(limit: object) -> None:
     """With a sentence."""
     with pytest.raises(PtwalkError, match="limit"):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ptwalk.errors import PtwalkError
 from ptwalk.explore import explore
 from ptwalk.machine.operation import Operation
 from ptwalk.machine.shared import Shared
@@ -138,6 +139,37 @@ async def refuses_to_close() -> None:
             continue
 
 
+async def keeps_a_step_in_a_variable() -> None:
+    value = x.read()
+    await x.write(1)
+    del value
+
+
+async def writes_a_step() -> None:
+    await x.write(x.read())
+
+
+async def yields() -> Any:
+    yield x.read()
+
+
+async def waits_for_an_endless_function() -> None:
+    def condition(value: int) -> bool:
+        while True:
+            value += 1
+
+    await shared.wait(condition, x)
+
+
+async def goes_through_a_set_of_objects() -> None:
+    class Page:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+    for page in {Page(number) for number in range(20)}:
+        await x.write(page.number)
+
+
 CASES: list[tuple[Callable[[], Any], str, str]] = [
     (forgets_a_step, "misuse", "forgets 'await': the step 'reads x'"),
     (forgets_a_call, "misuse", "forgets 'await': a call of callee()"),
@@ -158,6 +190,11 @@ CASES: list[tuple[Callable[[], Any], str, str]] = [
     (locks_twice, "deadlock", "waits at 'locks m'"),
     (rolls_dice, "misuse", "besides the simulated memory"),
     (counts_its_runs, "misuse", "besides the simulated memory"),
+    (keeps_a_step_in_a_variable, "misuse", "forgets 'await': the step 'reads x'"),
+    (writes_a_step, "misuse", "forgets 'await': the step 'reads x'"),
+    (yields, "misuse", "has a 'yield' in it"),
+    (waits_for_an_endless_function, "misuse", "runs on and on"),
+    (goes_through_a_set_of_objects, "misuse", "besides the simulated memory"),
 ]
 
 
@@ -185,6 +222,10 @@ def test_each_mistake_is_told(function: Callable[[], Any], kind: str, words: str
         raises,
         sleeps,
         unlocks_too_often,
+        keeps_a_step_in_a_variable,
+        writes_a_step,
+        waits_for_an_endless_function,
+        goes_through_a_set_of_objects,
     ],
     ids=lambda function: function.__name__,
 )
@@ -254,3 +295,64 @@ def test_what_the_garbage_collector_finds_is_nobodys_forgotten_await() -> None:
             warnings.simplefilter("ignore", RuntimeWarning)
             del never_awaited
             assert explore(shared.program(collects)).outcome == "safe"
+
+
+def _asserts(end: Any) -> None:
+    assert end["x"] == 2, "an update is lost"
+
+
+def _loops(end: Any) -> None:
+    while True:
+        pass
+
+
+CHECKS: list[tuple[Any, str, str]] = [
+    (_asserts, "at end", "an update is lost (line"),
+    (_loops, "misuse", "the check at the end runs on and on (line"),
+    (
+        lambda end: end["no such variable"],
+        "exception",
+        "the check at the end raised KeyError: 'no such variable'",
+    ),
+    (lambda end: end["x"] == 2, "misuse", "return a sentence that says what is wrong, or None"),
+    (lambda end: callee(), "misuse", "returned a coroutine"),
+]
+
+
+@pytest.mark.parametrize(("check", "kind", "words"), CHECKS)
+def test_a_check_that_goes_wrong_is_told(check: Any, kind: str, words: str) -> None:
+    """It may assert; what raises, loops or returns no sentence is a mistake in words, never the end of the search."""
+    report = explore(shared.program(good, good, check=check)).report
+    assert report.kind == kind
+    assert words in str(report)
+
+
+def test_a_condition_that_looks_elsewhere_is_told() -> None:
+    """The search asks some conditions again."""
+    calls = itertools.count()
+
+    async def waits() -> None:
+        await shared.wait(lambda value: next(calls) < 1, x)
+
+    assert "does something else when it is done again" in str(explore(shared.program(waits)).report)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "no CPU"),
+        ((good, None), "CPU 1 was given None"),
+        ((good, [good]), "which is no function"),
+        ((good, good, good), "Shared\\(cpus=3\\)"),
+    ],
+)
+def test_what_cannot_run_is_refused_at_once(arguments: tuple[Any, ...], words: str) -> None:
+    """When the program is made."""
+    with pytest.raises(PtwalkError, match=words):
+        shared.program(*arguments)
+
+
+def test_a_call_in_place_of_a_function_is_refused() -> None:
+    """`good()` where `good` is meant."""
+    with pytest.raises(PtwalkError, match="hand in the function, good"):
+        shared.program(good())  # type: ignore[arg-type]

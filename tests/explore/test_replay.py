@@ -1,5 +1,7 @@
 """A schedule replays exactly, and survives an edit of the code as far as possible."""
 
+from typing import Any
+
 import pytest
 
 from ptwalk.explore import explore, replay
@@ -61,6 +63,13 @@ def test_where_a_schedule_stops_fitting_is_said() -> None:
     run = replay(_bank(renamed=True), "0x1:read 1x2:write 0x1:write")
     assert "stops fitting at turn 1 (0x1:read)" in run.diverged
     assert "'add'" in run.diverged
+
+
+@pytest.mark.parametrize("what", [[-1], ["0"], 5, None, [True], {0: 1}])
+def test_what_is_no_schedule_is_refused(what: Any) -> None:
+    """In words, and not taken for the last CPU."""
+    with pytest.raises(ScheduleError, match="is no schedule"):
+        replay(model("R1", 1, 1), what)
 
 
 def test_a_schedule_for_more_cpus_is_refused() -> None:
