@@ -64,9 +64,9 @@ def _save(path: str, what: object, schedule: str, said: dict[str, Any]) -> None:
     from ptwalk.trials.playing import play
     from ptwalk.views.stepper_page import save
 
-    timeline, _ = play(what, schedule, **said)
+    timeline, session = play(what, schedule, **said)
     try:
-        written = save(path, timeline)
+        written = save(path, timeline, tree=session.branches(timeline))
     except OSError as error:
         raise PtwalkError(
             f"{path} cannot be written: {error.strerror}; give another file after --html"

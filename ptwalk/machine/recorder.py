@@ -19,7 +19,7 @@ from ptwalk.machine.machine import Machine
 from ptwalk.machine.operation import Operation, Violation
 from ptwalk.machine.program import Program
 from ptwalk.machine.recorder_order import Order
-from ptwalk.machine.recorder_report import report_json, title_of
+from ptwalk.machine.recorder_report import report_json, said_by, title_of
 from ptwalk.machine.recorder_rounds import Rounds
 from ptwalk.machine.recorder_stack import Describe, LocalReader, frames_of, source_of
 from ptwalk.machine.recorder_state import MachineState, PlainState
@@ -81,6 +81,8 @@ class Recorder:
         self._readers: list[LocalReader] = []
         self._outermost: dict[int, tuple[int, int]] = {}
         self._rounds = Rounds(program)
+        self._heard: list[list[Any]] = [[] for _ in program.cpus]
+        self.happened = ""
         found: Any = None
         for cpu, cpu_program in enumerate(program.cpus):
             self._readers.append(LocalReader(subject.describe, self._state))
@@ -126,6 +128,18 @@ class Recorder:
         if self.subject.address is not None:
             out["index"] = machine.format.index(self.subject.address, level)
         return out
+
+    # ---- what it knows ----
+
+    @property
+    def shown(self) -> dict[str, Json]:
+        """The state as a picture shows it now."""
+        return dict(self._writer.now.values)
+
+    @property
+    def heard(self) -> tuple[tuple[Any, ...], ...]:
+        """What each CPU was answered so far: all that decides what it does next."""
+        return tuple(tuple(results) for results in self._heard)
 
     # ---- running ----
 
@@ -176,6 +190,7 @@ class Recorder:
         self._state.loaded(self._readers[cpu], operation, result)
         if found is None:
             at = self._rounds.step(cpu, operation, result)
+            self._heard[cpu].append(result)
             found = self._stands(
                 cpu, run(lambda: self._coroutines[cpu].send(result), self._coroutines[cpu], at)
             )
@@ -213,6 +228,7 @@ class Recorder:
             word=self.subject.word(cpu, operation, result) if self.subject.word else "",
         )  # fmt: skip
         if found is not None:
+            self.happened = said_by(found, "happened") or str(found)
             self._report = report_json(self._writer.timeline(), found, cpu, operation, self._state.number)
 
     def _judged_at_end(self) -> Any:

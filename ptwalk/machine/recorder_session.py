@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 
 from ptwalk.errors import PtwalkError
 from ptwalk.machine.recorder import Recorder, Subject, record
+from ptwalk.machine.recorder_branches import branches
 from ptwalk.trace.playing import Answer, verdict_json
 from ptwalk.trace.schedule import Schedule
 from ptwalk.trace.timeline import Timeline
+from ptwalk.trace.tree import SearchTree
 from ptwalk.trace.verdict import Verdict
 
 Search = Callable[[], Verdict]
@@ -129,6 +131,10 @@ class PlaySession:
         if verdict.schedule is None or not verdict.minimal:
             return None
         return verdict.schedule.steps, verdict.schedule.switches
+
+    def branches(self, beside: Timeline) -> SearchTree:
+        """The other turns, recorded beforehand for a page that shows the run `beside`."""
+        return branches(self.subject, beside)
 
     def _again(self, choices: tuple[int, ...]) -> Timeline:
         known = self._live.timeline() if self._live is not None else None

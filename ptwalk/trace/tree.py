@@ -1,66 +1,79 @@
-"""Trace: a small tree of choices, so that a saved page can branch without a kernel behind it.
+"""Trace: turns explored beforehand, so that a saved page can branch without a kernel behind it.
 
-A node is one step of one CPU, reached by the choices before it; because a run is its schedule, the step's
-changes are the same whoever asks. A limit keeps the tree small; a branch beyond it is simply not there.
+A node is one step of one CPU. Because a CPU's next step depends only on where it stands and on memory, orders that
+lead to the same state share what follows: it is a tree to walk along, and a graph to store.
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ptwalk.trace.snapshot import Json
-from ptwalk.trace.timeline import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One step of one CPU: the step as JSON values, the turns that may follow it by CPU, and what it broke."""
+
+    step: dict[str, Json]
+    then: dict[str, int]
+    report: dict[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTree:
-    """Choices explored beforehand. `nodes` hold `step`, `then` (the node that follows, by CPU) and `report`.
+    """Turns explored beforehand; `roots` are the numbers of the first ones, by CPU.
 
-    `roots` are the nodes of the first step, by CPU. `complete` says whether all choices are in it.
+    `complete` says whether all turns are in it. `sources` and `locks` are those that the steps name beyond the ones of
+    the run beside it, which has `known` of them.
     """
 
     roots: dict[str, int]
-    nodes: tuple[dict[str, Json], ...]
+    turns: tuple[Turn, ...]
     complete: bool
+    sources: tuple[dict[str, Json], ...] = ()
+    locks: tuple[dict[str, Json], ...] = ()
+    known: tuple[int, int] = (0, 0)
 
     def dumps(self) -> str:
-        """The tree as one compact JSON string."""
-        data = {"roots": self.roots, "nodes": list(self.nodes), "complete": self.complete}
+        """The tree as one compact JSON string; what comes again in its steps is written once."""
+        table = _Table()
+        packed = [
+            [
+                table.place({key: value for key, value in turn.step.items() if key != "set"}),
+                table.changes(turn.step.get("set")),
+                turn.then,
+                table.place(turn.report),
+            ]
+            for turn in self.turns
+        ]
+        data = {
+            "roots": self.roots,
+            "values": table.values,
+            "packed": packed,
+            "complete": self.complete,
+            "sources": self.sources,
+            "locks": self.locks,
+            "known": self.known,
+        }
         return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
-def search_tree(run: Callable[[Sequence[int]], Timeline], cpus: int, *, limit: int = 300) -> SearchTree:
-    """Explore choices breadth first until `limit` steps are known.
+class _Table:
+    """Values by their number, each once."""
 
-    `run(choices)` gives the timeline of a schedule; a CPU that is blocked or finished at the end of it is
-    not stepped. The nearest branches come first, so a limit cuts the far ones.
-    """
-    nodes: list[dict[str, Json]] = []
-    roots: dict[str, int] = {}
-    todo: deque[tuple[tuple[int, ...], dict[str, int]]] = deque([((), roots)])
-    complete = True
-    while todo:
-        choices, then = todo.popleft()
-        state = run(choices).at(len(choices))
-        for cpu in range(cpus):
-            if (state[f"c{cpu}.state"] or "ready") != "ready":
-                continue
-            if len(nodes) >= limit:
-                complete = False
-                break
-            timeline = run((*choices, cpu))
-            if len(timeline) != len(choices) + 1:
-                continue
-            following: dict[str, int] = {}
-            node: dict[str, Json] = {"step": timeline.events[-1].to_json()}
-            then[str(cpu)] = len(nodes)
-            nodes.append(node)
-            if timeline.report is not None:
-                node["report"] = timeline.report
-                continue
-            node["then"] = following  # type: ignore[assignment]
-            todo.append(((*choices, cpu), following))
-    return SearchTree(roots, tuple(nodes), complete)
+    def __init__(self) -> None:
+        self.values: list[Json] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, value: Json) -> int:
+        key = json.dumps(value, separators=(",", ":"))
+        if key not in self._places:
+            self._places[key] = len(self.values)
+            self.values.append(value)
+        return self._places[key]
+
+    def changes(self, changes: Json) -> list[int]:
+        assert changes is None or isinstance(changes, dict)
+        return [self.place(part) for change in (changes or {}).items() for part in change]

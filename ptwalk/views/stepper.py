@@ -52,6 +52,14 @@ class StepperSession(Protocol):
         """(steps, switches) of the shortest failing schedule, or None if it is not known."""
 
 
+@runtime_checkable
+class Branching(Protocol):
+    """A session that can record other turns beforehand, for a page without a kernel."""
+
+    def branches(self, beside: Timeline) -> SearchTree:
+        """The turns nearest to the start in context switches, for a page that shows the run `beside`."""
+
+
 class Stepper(anywidget.AnyWidget):
     """Shows one run step by step; with a session behind it, plays any other.
 
@@ -94,8 +102,15 @@ class Stepper(anywidget.AnyWidget):
         self.on_msg(self._asked)
 
     def save(self, path: str | Path) -> Path:
-        """Write the run as one page that needs no network and no kernel; returns its path."""
-        return save(path, self.run, tree=self.branches, step=self.step, options=dict(self.options))
+        """Write the run as one page that needs no network and no kernel; returns its path.
+
+        With a session behind the widget, other turns are recorded beforehand and go with it.
+        """
+        tree = self.branches
+        session: object = self.session
+        if tree is None and isinstance(session, Branching):
+            tree = session.branches(self.run)
+        return save(path, self.run, tree=tree, step=self.step, options=dict(self.options))
 
     def __repr__(self) -> str:
         head = self.run.header

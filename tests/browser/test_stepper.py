@@ -235,18 +235,19 @@ def test_predict_first_asks_before_it_shows(browser: Browser) -> None:
 
 
 def test_the_challenge_hides_the_verdict(browser: Browser) -> None:
-    """Nobody is told the answer; a claim is judged by the proof, a win is counted."""
-    best = "{steps: 9, switches: 2}"
+    """Nobody is told the answer; a claim is judged by what is known, else by the proof that is asked for."""
     proof = (
-        f"(m) => m.ask === 'prove' ? ({{verdict: {{outcome: 'bug', ...{best}}}}}) : ({{shortest: {best}}})"
+        "(m) => m.ask === 'prove' ? ({verdict: {outcome: 'bug', steps: 9, switches: 1}}) : ({error: 'no'})"
     )
-    page = open_stepper(browser, answer=proof)
-    page.evaluate("app.player.act('toggle:challenge')")
-    assert page.locator(".ver").count() == 0 and page.evaluate("app.run.length") == 0
-    page.get_by_role("button", name="It cannot be broken").click()
-    page.wait_for_function(
-        "document.querySelector('.ask').textContent.includes('9 steps and 2 context switches are enough')"
-    )
+    for timeline, says in ((None, "17 steps and 2 "), (race_with(verdict=None), "9 steps and 1 ")):
+        page = open_stepper(browser, timeline=timeline, answer=proof)
+        page.evaluate("app.player.act('toggle:challenge')")
+        assert page.locator(".ver").count() == 0 and page.evaluate("app.run.length") == 0
+        page.get_by_role("button", name="It cannot be broken").click()
+        page.wait_for_function("says => document.querySelector('.ask').textContent.includes(says)", arg=says)
+        page.keyboard.press("f")
+        assert "nobody searches for you" in page.inner_text(".msg")
+        assert page.evaluate("app.run.length") == 0
 
 
 def test_a_saved_page_needs_no_network(browser: Browser, tmp_path: Path) -> None:
@@ -261,6 +262,34 @@ def test_a_saved_page_needs_no_network(browser: Browser, tmp_path: Path) -> None
     page.fill("input[type=range]", "10")
     assert "unlinked" in page.inner_text('[data-frame="7"]')
     assert asked == [path.as_uri()]
+    context.close()
+
+
+def test_a_saved_page_takes_other_turns(browser: Browser, tmp_path: Path) -> None:
+    """Without a kernel: another turn, a CPU run to its end, undo, back to the saved run, and the challenge."""
+    import ptwalk
+
+    path = ptwalk.stepper("munmap-vs-damon-v34", step=2).save(tmp_path / "race.html")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    page.evaluate("window.app = document.querySelector('.ptwalk-stepper').stepper")
+    page.focus('[data-k="handle"]')
+    page.keyboard.press("1")
+    page.wait_for_function("app.run.length === 3")
+    page.keyboard.press("Shift+Digit1")
+    page.wait_for_function("app.run.length > 20")
+    page.keyboard.press("u")
+    assert page.evaluate("app.run.length") == 3
+    page.keyboard.press("f")
+    assert page.locator(".ver.hit:not(.later)").count() == 1
+    page.evaluate("app.player.act('toggle:challenge')")
+    assert page.evaluate("app.run.length") == 0
+    for key in ("0", "0", "0", "0", "0", "Shift+Digit1", "0"):
+        before = page.evaluate("app.n")
+        page.keyboard.press(key)
+        page.wait_for_function("n => app.n > n", arg=before)
+    assert "A shorter way exists" in page.inner_text(".ask")
     context.close()
 
 

@@ -13,7 +13,6 @@ from ptwalk.trace.event import Event
 from ptwalk.trace.recording import TimelineWriter
 from ptwalk.trace.snapshot import Frame, Held, Local, Slot
 from ptwalk.trace.timeline import BrokenTimeline, Header, Timeline, common_steps, update
-from ptwalk.trace.tree import search_tree
 
 RACE = Path(__file__).parent.parent / "browser" / "data" / "munmap_race.json"
 
@@ -148,23 +147,3 @@ def test_alignment_keeps_order() -> None:
     """Equal words are matched in order, as many as possible; what differs stays alone."""
     assert align(["a", "b", "", "c", "d"], ["x", "a", "c", "b", "c", "d"]) == [(0, 1), (1, 3), (3, 4), (4, 5)]
     assert unrolled(["a", "loop*3{b, c}"]) == ["a", "b", "c"]
-
-
-def test_tree_stops_at_its_limit(race: Timeline) -> None:
-    """A tree of choices holds the nearest branches first and says whether it is complete."""
-
-    def run(choices: Any) -> Timeline:
-        writer = TimelineWriter(Header("tree", ({"name": "CPU 0"}, {"name": "CPU 1"})))
-        left = [2, 2]
-        for cpu in (0, 1):
-            writer.cpu(cpu, next="step")
-        writer.begin()
-        for cpu in choices:
-            left[cpu] -= 1
-            writer.cpu(cpu, next="step" if left[cpu] else None, state="ready" if left[cpu] else "finished")
-            writer.step(cpu, "other", "step", [("op", {})])
-        return writer.timeline()
-
-    whole = search_tree(run, 2)
-    assert whole.complete and len(whole.nodes) == 2 + 4 + 6 + 6
-    assert not search_tree(run, 2, limit=5).complete

@@ -65,6 +65,7 @@ export class Stepper {
     }
     if (problem) return this.fail(problem, timeline);
     this.run = new Run(timeline);
+    this.saved = this.run.save();
     this.player = this.player || new Player(this);
     this.undoList = [];
     this.n = Math.max(0, Math.min(step ?? 0, this.run.length));

@@ -7,6 +7,16 @@ export class Asker {
     this.player = player;
   }
 
+  /** In a page: back from other turns to the run it was saved with. @param {number} step */
+  comeBack(step) {
+    const { app } = this;
+    if (app.run.steps !== app.saved.steps) {
+      app.undoList.push({ saved: app.run.save(), n: app.n });
+      app.run.restore({ ...app.saved, verdict: app.run.verdict || app.saved.verdict });
+    }
+    return this.player.go(step);
+  }
+
   /** Whether somebody can run and search: a kernel, not the branches that a page was saved with. */
   canRun() {
     const { session } = this.app;
@@ -70,9 +80,9 @@ export class Asker {
     if (app.options.challenge && !reveal) return this.player.say("challenge_no_search");
     if (reveal) this.player.challenge.leave();
     if (!this.canRun()) {
-      const { report, verdict } = app.run;
-      if (ask === "find" && report) return this.player.go(report.step);
-      if (ask === "prove" && verdict) return this.player.say(verdict.outcome === "safe" ? "safe" : "can_fail");
+      const { report } = app.saved;
+      if (ask === "find" && report) return this.comeBack(report.step);
+      if (ask === "prove" && app.run.verdict) return this.player.say("known_below");
       return this.player.say("no_session_search");
     }
     return this.branch({ ask, choices: app.run.choices(), ...more });

@@ -34,7 +34,7 @@ export class Challenge {
     this.kept = app.run.save();
     app.undoList = [];
     app.options.challenge = true;
-    if (this.asker.canRun()) app.run.update({ keep: 0, steps: [], verdict: null });
+    if (app.session) app.run.update({ keep: 0, steps: [], verdict: null });
     app.n = 0;
   }
 
@@ -46,11 +46,17 @@ export class Challenge {
     else if (this.kept) app.run.verdict = app.run.verdict || this.kept.verdict;
   }
 
-  /** After a step: if it broke something, is there a shorter way? */
+  /** After a step: if it broke something, is there a shorter way? What was known before needs no asking. */
   judge() {
     const { app } = this;
     const { report } = app.run;
-    if (!report || report.step !== app.run.length || !this.asker.canRun()) return;
+    if (!report || report.step !== app.run.length) return;
+    const known = this.kept && this.kept.verdict;
+    if (known && known.steps && known.minimal !== false) {
+      this.shortest = { steps: known.steps, switches: known.switches };
+      return;
+    }
+    if (!this.asker.canRun()) return;
     app.session
       .ask({ ask: "shortest", choices: app.run.choices() })
       .then((answer) => {
@@ -60,23 +66,27 @@ export class Challenge {
       .catch(() => {});
   }
 
-  /** "It cannot be broken": asks for the proof. */
+  /** "It cannot be broken": asks for the proof, if nobody gave it before. */
   claim() {
     const { app } = this;
+    const known = this.kept && this.kept.verdict;
+    if (known && known.outcome !== "incomplete") this.judgeClaim(known);
+    else if (this.asker.canRun())
+      return this.asker.branch({ ask: "prove", choices: app.run.choices() }, ({ verdict }) => this.judgeClaim(verdict));
+    else this.said = app.words.ui("no_session_search");
+    return app.draw();
+  }
+
+  judgeClaim(verdict) {
+    const { app } = this;
     const { words } = app;
-    if (!this.asker.canRun()) {
-      this.said = words.ui("no_session_search");
-      return app.draw();
-    }
-    return this.asker.branch({ ask: "prove", choices: app.run.choices() }, ({ verdict }) => {
-      app.message = "";
-      this.proved = Boolean(verdict && verdict.outcome === "safe");
-      if (this.proved) this.said = words.ui("challenge_claim_right", { counts: countsText({ words }, verdict) });
-      else if (verdict && verdict.outcome === "bug")
-        this.said = words.ui("challenge_claim_wrong", { steps: verdict.steps, switches: verdict.switches });
-      else this.said = words.ui("challenge_undecided");
-      app.run.verdict = null; // what it tells is told above; the rest would give the way away
-    });
+    const { outcome, steps, switches } = verdict || {};
+    app.message = "";
+    this.proved = outcome === "safe";
+    if (this.proved) this.said = words.ui("challenge_claim_right", { counts: countsText({ words }, verdict) });
+    else if (outcome === "bug") this.said = words.ui("challenge_claim_wrong", { steps, switches });
+    else this.said = words.ui("challenge_undecided");
+    app.run.verdict = null; // what it tells is told above; the rest would give the way away
   }
 
   /** What the challenge says now, and whether it is over. @param {any} ctx */

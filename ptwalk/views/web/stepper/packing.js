@@ -26,3 +26,21 @@ export function unpackTimeline(data) {
   delete out.packed;
   return out;
 }
+
+/** A tree of turns with its steps as objects; each step made when it is first asked for. @param {any} tree */
+export function unpackTree(tree) {
+  if (!tree.packed) return tree;
+  const { values } = tree;
+  const nodes = tree.packed.map(([step, changes, then, report]) => ({
+    then,
+    report: values[report] || null,
+    get step() {
+      const set = {};
+      for (let i = 0; i < changes.length; i += 2) set[values[changes[i]]] = values[changes[i + 1]];
+      const made = { ...values[step], set };
+      Object.defineProperty(this, "step", { value: made });
+      return made;
+    },
+  }));
+  return { ...tree, nodes };
+}

@@ -1,6 +1,8 @@
 // Who answers a choice: a kernel behind the widget, a small tree of choices saved in the page, or nobody.
 // All three have the same face: `ask(question)` gives a promise of an answer.
 
+import { unpackTree } from "./packing.js";
+
 /**
  * @typedef {{ask: string, choices: number[], cpu?: number, line?: string, have?: {sources: number, locks: number}}} Question
  * @typedef {{update?: any, message?: string, verdict?: any, none?: boolean, shortest?: {steps: number, switches: number}}} Answer
@@ -70,7 +72,7 @@ export class KernelSession {
 export class TreeSession {
   /** @param {any} tree  see docs/trace-schema.md, "Tree of choices" */
   constructor(tree) {
-    this.tree = tree;
+    this.tree = unpackTree(tree);
   }
 
   /** Follow choices from the root; stops where the page knows no further. */
@@ -89,7 +91,10 @@ export class TreeSession {
 
   answer(path) {
     const last = path[path.length - 1];
-    return { update: { keep: 0, steps: path.map((node) => node.step), report: (last && last.report) || null } };
+    const report = last && last.report ? { ...last.report, step: path.length } : null;
+    const { sources, locks, known } = this.tree;
+    const grown = known ? { sources, sources_from: known[0], locks, locks_from: known[1] } : {};
+    return { update: { keep: 0, steps: path.map((node) => node.step), report, ...grown } };
   }
 
   /** @param {Question} question @returns {Promise<Answer>} */
