@@ -24,6 +24,28 @@ def _step(page: Page) -> str:
     return page.inner_text(".ptwalk-stepper .say .n")
 
 
+CHECK = """\
+import ptwalk
+from ptwalk.walk.damon import damon_va_mkold_v34
+ptwalk.check("05.2", damon_va_mkold_v34)
+"""
+
+
+def test_a_check_that_saw_a_race_opens_the_stepper(browser: Browser, tmp_path: Path) -> None:
+    """Below the words, in the same cell, three steps before the end; and it can be played on."""
+    book = write_notebook(tmp_path / "answer.ipynb", CHECK)
+    with laboratory(tmp_path) as lab:
+        page = open_and_run(browser, lab, book.name)
+        outputs = page.locator(".jp-OutputArea-child")
+        assert "Not yet (05.2)" in outputs.nth(0).inner_text()
+        assert outputs.nth(1).locator(".ptwalk-stepper").count() == 1
+        at, of = (int(word) for word in _step(page).split() if word.isdigit())
+        assert of - at == 3
+        page.focus(".ptwalk-stepper [data-k=handle]")
+        page.keyboard.press("End")
+        assert _step(page) == f"Step {of} of {of}"
+
+
 def test_a_learner_plays(browser: Browser, tmp_path: Path) -> None:
     """Run All, scrub, take another turn, undo; no key reaches the notebook; what is saved stays small."""
     book = write_notebook(tmp_path / "race.ipynb", PLAY, "1 + 1")
