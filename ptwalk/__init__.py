@@ -42,6 +42,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _PICTURES = {
     ("ptwalk.arch.entry", "Entry"): "ptwalk.views.entry",
     ("ptwalk.trace.walk", "WalkRecord"): "ptwalk.views.walk",
+    ("ptwalk.trials.matrix", "Matrix"): "ptwalk.views.matrix",
 }
 
 __version__: str

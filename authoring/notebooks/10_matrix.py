@@ -144,10 +144,7 @@ munmap takes `mmap_lock` for writing at its beginning, as ever.
 
 # %% rule-b-row [shut]
 releases = ["5.15.0", "6.6", "6.14", "7.1"]
-table = ptwalk.matrix(["write-peek", "write-vma-peek"], ["munmap", "retract", "reclaim"], releases)
-for walker in ("write-peek", "write-vma-peek"):
-    for changer in ("munmap", "retract", "reclaim"):
-        print(f"{walker:15} {changer:8}", *(f"{table.cell(walker, changer, r).word:9}" for r in releases))
+ptwalk.matrix(["write-peek", "write-vma-peek"], ["munmap", "retract", "reclaim"], releases)
 
 # %% [markdown] play-retract
 """

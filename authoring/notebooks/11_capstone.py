@@ -225,7 +225,8 @@ from ptwalk.checks.capstone.records import race
 
 for cpus in (("walker", "dontneed"), ("walker", "dontneed", "fault")):
     verdict = ptwalk.explore(race(unseen.skip_the_empty, cpus=cpus))
-    print(len(cpus), "CPUs:", verdict.outcome, "" if verdict.report is None else f"- {verdict.report}")
+    print(len(cpus), "CPUs:", verdict.outcome)
+    print(verdict.report or "")
 
 # %% [markdown] what-a-proof-says
 """

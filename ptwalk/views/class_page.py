@@ -31,7 +31,7 @@ _LEGEND = {
     "open": "not begun",
 }
 
-_ROW, _COLUMN, _TOP, _NAME = 26, 44, 66, 190
+_ROW, _COLUMN, _TOP, _NAME = 26, 26, 82, 190
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,12 @@ def picture(exercises: tuple[tuple[str, str], ...], rows: tuple[Row, ...]) -> Pi
         marks.append(Text(x + 28, 23, words))
         x += 44 + text_width(words)
     for at, (name, _) in enumerate(exercises):
-        middle = _NAME + _COLUMN * at + _COLUMN / 2
-        marks.append(Text(middle, _TOP - 8, name, mono=True, anchor="middle"))
-        if at and name[:2] != exercises[at - 1][0][:2]:
-            edge = _NAME + _COLUMN * at
-            marks.append(Line(((edge, _TOP - 24), (edge, _TOP + _ROW * len(rows))), "line"))
+        left = _NAME + _COLUMN * at
+        book, _, number = name.partition(".")
+        marks.append(Text(left + _COLUMN / 2, _TOP - 8, f".{number}", mono=True, anchor="middle"))
+        if not at or book != exercises[at - 1][0].partition(".")[0]:
+            marks.append(Text(left + 4, _TOP - 26, book, mono=True, bold=True))
+            marks.append(Line(((left, _TOP - 38), (left, _TOP + _ROW * len(rows))), "line"))
     for down, row in enumerate(rows):
         y = _TOP + _ROW * down
         shown = row.name if len(row.name) <= 24 else row.name[:23] + "…"
