@@ -348,6 +348,27 @@ The second page was written by P after the fork. P has a frame of its own now, w
 
 So an entry's rights are not the VMA's rights. The VMA says `rw`. The entry says: not yet, ask me first.
 
+**Predict.** By its VMAs, P may write to nearly all of its memory. To how many of its 266,699 pages can it write
+at this moment, without a fault?
+
+<details><summary>To nearly all</summary>
+So the VMAs say. But P has a child.
+</details>
+<details><summary>To about half</summary>
+Fork does not share the pages out. It takes W away in both.
+</details>
+<details><summary>To fewer than a thousand</summary>
+Yes: to those that it has to itself again since the fork, and to those that it shares on purpose.
+</details>
+"""
+
+# %% writable-now [shut]
+allowed = sum(vma.end - vma.start for vma in machine.vmas if "w" in vma.prot) // 4096
+now = sum(one.size // 4096 for one in machine.mapped_ranges("user") if one.rights.user_write)
+print(f"{allowed:,} pages by the VMAs, {now:,} by the entries")
+
+# %% [markdown] one-kernel
+"""
 **Predict.** Seen from the kernel's root, 107 tables below it serve the kernel's half of the addresses. How
 many of them are P's alone?
 

@@ -143,8 +143,8 @@ print(report.happened)
 
 ## 4. Garbage written
 
-DAMON v34 is careful about what it finds. It writes only to an entry that is **present**, whose frame is a
-page **on the LRU list** (the kernel's list of pages in use), and that is marked **accessed**.
+DAMON v34 is careful about what it finds. It writes only to an entry that is **present** and marked
+**accessed**. And the entry's frame must be a page **on the LRU list**, the kernel's list of pages in use.
 
 **Predict.** The page is a text now. Will v34 write to it?
 

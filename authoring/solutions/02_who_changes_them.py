@@ -6,8 +6,8 @@
 """
 # Exercises 2: who changes them
 
-After these exercises you can say which tables a munmap gives back, put the last part of a munmap in an
-order that hurts nobody, and follow the bits A and D. They go with [the
+After these exercises you can say which tables a munmap gives back, and follow the bits A and D. You can put
+the last part of a munmap in an order that hurts nobody. They go with [the
 notebook](../notebooks/02_who_changes_them.ipynb). About 57 minutes alone.
 
 | exercise | | minutes |

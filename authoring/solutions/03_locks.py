@@ -6,8 +6,8 @@
 """
 # Exercises 3: locks
 
-After these exercises you can say who may hold a lock together with whom, find the moment in which a lock
-does not help, and take two locks in an order that never hangs. They go with [the
+After these exercises you can say who may hold a lock together with whom, and find the moment in which a lock
+does not help. You can take two locks in an order that never hangs. They go with [the
 notebook](../notebooks/03_locks.ipynb). About 40 minutes alone.
 
 | exercise | | minutes |

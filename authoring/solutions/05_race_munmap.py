@@ -73,8 +73,8 @@ ptwalk.check("05.1", answer)
 Below is v34. Mend it: `mkold(mm, addr)` clears the accessed bit of the page at `addr`. The address may be
 in a hole; then it does nothing. `damon_ptep_mkold(mm, pte)` clears the bit of an entry whose lock you hold.
 
-It is tried against every kind of munmap, an exit and one that you have not met yet (it frees the tables of
-a file), on three ways to free tables, with one walker and with two.
+It is tried against every kind of munmap, against an exit, and against one that you have not met yet: it frees
+the tables of a file. Tables are freed in three ways, and there are one walker or two.
 """
 
 # %% 05-2-names
