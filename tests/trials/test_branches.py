@@ -15,7 +15,7 @@ from ptwalk.trials.playing import play
 
 @pytest.mark.parametrize("scenario", ["retract-vs-damon-v34", "munmap-vs-damon-write-locked"])
 def test_any_turn_is_what_a_run_shows(scenario: str) -> None:
-    """Along random turns the tree leads to the very state that running the schedule leads to, and ends where it ends."""
+    """Along random turns the tree leads to the very state that running the schedule leads to, and ends as it does."""
     run, session = play(scenario)
     tree = session.branches(run)
     assert 100 < len(tree.turns) <= 800

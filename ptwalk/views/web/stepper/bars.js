@@ -62,11 +62,11 @@ export function lifeBars(ctx, g, row, lit) {
           ? ctx.words.ui("life_live")
           : ctx.words.word(span.note || "mapped")
         : span.state === "data"
-          ? "data"
+          ? ctx.words.ui("data")
           : span.note === "flushed"
-            ? `${ctx.words.word(span.state)}, ${span.note}`
+            ? `${ctx.words.word(span.state)}, ${ctx.words.word(span.note)}`
             : ctx.words.word(span.state);
-    const text = fitting(word, b - a) || (span.note === "flushed" ? fitting("flushed", b - a) : "");
+    const text = fitting(word, b - a) || (span.note === "flushed" ? fitting(ctx.words.word("flushed"), b - a) : "");
     const fill = span.state === "freed" ? `fill:url(#${ctx.id}-ht)` : null;
     const inverted = span.state === "data";
     const name = `life ${span.state} ${lit ? "lit" : "dim"}`;
@@ -96,8 +96,11 @@ export function beliefBars(ctx, g, row, lit) {
   const bars = row.spans.map((span) => {
     const a = g.x(Math.max(span.from, 1));
     const b = span.to === Infinity ? g.r(Math.max(ctx.run.length, 1)) : g.x(span.to);
+    const page = (ctx.layout.boxes.get(row.frame) || { page: false }).page;
+    const frame = ctx.words.frame(row.frame);
     const text = span.good
-      ? fitting(ctx.words.ui("belief_true", { frame: ctx.words.frame(row.frame) }), b - a) || fitting("true", b - a)
+      ? fitting(ctx.words.ui(page ? "belief_page" : "belief_true", { frame }), b - a) ||
+        fitting(ctx.words.ui("true"), b - a)
       : fitting(ctx.words.ui("belief_false"), b - a) ||
         fitting(ctx.words.ui("belief_false_short"), b - a) ||
         fitting("≠", b - a);

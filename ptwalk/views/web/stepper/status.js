@@ -44,7 +44,7 @@ function memoryText(ctx, local, said) {
   const frame = ctx.state.get(`f${said.frame ?? (value.from || "").split(".")[0]}`);
   if (!frame) return "";
   return frame.state === "data" && frame.kind !== "page"
-    ? "data"
+    ? ctx.words.ui("data")
     : ctx.words.word(frame.kind === "page" && frame.state === "live" ? "page" : frame.state);
 }
 
@@ -186,11 +186,11 @@ export function statusView(ctx, cpu) {
     h(
       "dd",
       {
-        class: classes(changed && `chg ${hue}`, blocked && name === "blocked_on" && "wait"),
+        class: classes(blocked && name === "blocked_on" && "wait"),
         title: text,
         style: `--rows:${kept}`,
       },
-      h("span", null, text),
+      h("span", { class: changed ? `chg ${hue}` : null }, text),
     ),
   ];
   return h(

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-export const CHAR = 5.9; // width of a letter at 12 px, a little more than the mean, so that nothing is cut
+export const CHAR = 6.8; // width of a mean letter at 12 px in the widest usual font, so that nothing is cut
 
 /** Below this width a wordless shape of the timeline is drawn with its neighbours, as one. */
 export const SMALL = 10;

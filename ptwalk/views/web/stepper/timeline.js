@@ -6,7 +6,7 @@ import { columnsOf } from "./layout.js";
 import { spansOf } from "./spans.js";
 import { absences, beliefBars, lifeBars, lockBars } from "./bars.js";
 import { interrupts, orderArrows, pills, switchMarks, waits } from "./pills.js";
-import { label } from "./svgtext.js";
+import { CHAR, label } from "./svgtext.js";
 import { comparedRow } from "./compare.js";
 import { shortLock } from "./words.js";
 
@@ -70,13 +70,14 @@ function rowsFor(ctx, spans) {
 
 function names(ctx, g, spans) {
   const out = ctx.run.cpus.map((cpu, i) => label(0, g.y[`c${i}`] + 13, cpu.name, "fw"));
-  if (ctx.run.compare) out.push(label(0, g.y.cmp + 13, ctx.run.compare.name.slice(0, g.narrow ? 11 : 19), "m"));
+  if (ctx.run.compare)
+    out.push(label(0, g.y.cmp + 13, ctx.run.compare.name.slice(0, Math.floor((g.gutter - 6) / CHAR)), "m"));
   for (const { lock } of spans.locks) {
     const name =
       lock.frame === undefined || g.narrow
         ? shortLock(lock.name)
         : ctx.words.ui("lock_of", { lock: lock.name, frame: ctx.words.frame(lock.frame) });
-    const most = g.narrow ? 11 : 19;
+    const most = Math.floor((g.gutter - 6) / CHAR);
     out.push(
       h(
         "g",
