@@ -48,7 +48,7 @@ def format_named(
     `pa_bits` narrows or widens physical addresses (default: 52 on x86-64 and with LPA or LPA2, else 48).  `lpa2`
     forces or forbids the descriptors of LPA2 (TCR_EL1.DS) with 4K and 16K pages.  `half` is "user" (TTBR0) or
     "kernel" (TTBR1) and matters to arm64 only.  `config` lists the kernel options that add swap types; by default
-    those of a distribution's kernel.  Raises `BadFormat` and names what there is.
+    those of a distribution's kernel, of Debian's if `release` is one of Debian's names ("6.1.0-50-amd64").  Raises `BadFormat` and names what there is.
     """
     found = Release.parse(release)
     if name not in FORMAT_NAMES:
@@ -58,7 +58,7 @@ def format_named(
     if half not in ("user", "kernel"):
         raise BadFormat(f"half {half!r} does not exist; it is 'user' or 'kernel'")
     arch = "x86-64" if name in _X86 else "arm64"
-    options = default_config(arch, found) if config is None else frozenset(config)
+    options = default_config(arch, found, str(release)) if config is None else frozenset(config)
     if not options <= frozenset(CONFIG_OPTIONS):
         raise BadFormat(f"config may hold {', '.join(CONFIG_OPTIONS)}, and {sorted(options)} was given")
     return _cached(name, found, pa_bits, lpa2, half, options)

@@ -7,6 +7,7 @@ from 32, and how many there are depends on the release and on the configuration 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -72,14 +73,23 @@ class SpecialTypes:
         return next((number for number, (_, name) in self.meanings.items() if name == kind), None)
 
 
-def default_config(arch: str, release: Release) -> frozenset[str]:
-    """The options a distribution's kernel has: all, but no markers where userfaultfd cannot write-protect.
+# How Debian names its kernels: "6.1.0-50-amd64", "6.12.117+deb12-arm64-16k".
+_DEBIAN = re.compile(r"\d-(cloud-|rt-)?(amd64|arm64)\b|\+deb\d")
 
-    CONFIG_PTE_MARKER was selected by write-protection support, which arm64 got only in 6.10.
+
+def default_config(arch: str, release: Release, named: str = "") -> frozenset[str]:
+    """The options a distribution's kernel has; `named` is the release as the kernel writes it.
+
+    All of them, but no markers where userfaultfd cannot write-protect: CONFIG_PTE_MARKER was selected by
+    write-protection support, which arm64 got only in 6.10. Debian builds without device-private memory
+    (config-6.1.0-50 and config-6.12.117+deb12, amd64 and arm64), and its names say that they are Debian's.
     """
+    options = set(CONFIG_OPTIONS)
     if arch == "arm64" and release < Release(6, 2):
-        return frozenset(CONFIG_OPTIONS) - {PTE_MARKER}
-    return frozenset(CONFIG_OPTIONS)
+        options.remove(PTE_MARKER)
+    if _DEBIAN.search(named):
+        options.remove(DEVICE_PRIVATE)
+    return frozenset(options)
 
 
 def special_types(release: Release, config: Collection[str]) -> SpecialTypes:

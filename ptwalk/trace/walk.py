@@ -237,6 +237,7 @@ class WalkRecord:
                 "pa_bits": self.format.pa_bits,
                 "half": self.format.half(self.format.sign_extend(0)),
                 "lpa2": getattr(self.format, "lpa2", None),
+                "config": sorted(self.format.config),
             },
             "root": hex(self.root),
             "physical": _hex(self.physical),
@@ -253,7 +254,12 @@ class WalkRecord:
         try:
             fmt = value["format"]
             format = format_named(
-                fmt["name"], fmt["release"], pa_bits=fmt["pa_bits"], lpa2=fmt["lpa2"], half=fmt["half"]
+                fmt["name"],
+                fmt["release"],
+                pa_bits=fmt["pa_bits"],
+                lpa2=fmt["lpa2"],
+                half=fmt["half"],
+                config=fmt["config"],
             )
             raws = tuple(int(step["raw"], 16) for step in value["levels"])
             record = _ended(int(value["va"], 16), format, int(value["root"], 16), raws)

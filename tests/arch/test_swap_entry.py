@@ -40,6 +40,19 @@ def test_options_shift_the_numbers() -> None:
     assert format_named("arm64-4k-48", "6.2").special_types.number_of("marker") == 31
 
 
+@pytest.mark.parametrize(
+    ("arch", "release"),
+    [("arm64-16k-47", "6.12.117+deb12-arm64-16k"), ("x86-64-5level", "6.12.117+deb12-amd64")],
+)
+def test_a_kernel_of_debian(arch: str, release: str) -> None:
+    """A page that such a guest had poisoned (MADV_HWPOISON) was found with type 27, its userfaultfd marks with 31."""
+    types = format_named(arch, release).special_types
+    assert types.number_of("hwpoison") == 27 and types.number_of("marker") == 31
+    assert types.number_of("device-private read") is None
+    assert format_named("arm64-4k-48", "6.1.0-50-arm64").special_types.number_of("hwpoison") == 27
+    assert format_named(arch, "6.12.9-200.fc41.x86_64").special_types.number_of("hwpoison") == 23
+
+
 def test_types_that_do_not_exist_are_bad() -> None:
     """arm64 of 5.15 has six bits of type and only 32 types."""
     old = format_named("arm64-4k-48", "5.15")

@@ -49,7 +49,7 @@ def test_shipped_captures_by_name():
     arm = open_capture(ARM)
     assert hex(arm.root) == "0x4445f000"
     assert arm.kernel_root == arm.kernel.root == 0x41853000
-    assert arm.kernel_format == format_named("arm64-4k-48", "6.1", half="kernel")
+    assert arm.kernel_format == format_named("arm64-4k-48", "6.1.0-50-arm64", half="kernel")
     assert repr(arm) == "<Capture memory.elf.xz: arm64-4k-48, root 0x4445f000>"
 
 
