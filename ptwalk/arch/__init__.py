@@ -8,7 +8,7 @@ from ptwalk.arch.entry_state import EntryState
 from ptwalk.arch.fault import Access, Fault
 from ptwalk.arch.field import Field
 from ptwalk.arch.format import Format
-from ptwalk.arch.formats import FORMAT_NAMES, format_named
+from ptwalk.arch.formats import FORMAT_NAMES, format_name, format_named
 from ptwalk.arch.geometry import BadFormat, BadValue, Flags
 from ptwalk.arch.level import Level
 from ptwalk.arch.release import BadRelease, Release
@@ -31,5 +31,6 @@ __all__ = [
     "Level",
     "Release",
     "Rights",
+    "format_name",
     "format_named",
 ]

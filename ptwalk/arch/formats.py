@@ -5,6 +5,7 @@ Room `arch`: knows integers only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from difflib import get_close_matches
 from functools import lru_cache
@@ -33,6 +34,26 @@ _ARM64 = {
 
 FORMAT_NAMES = (*_X86, *_ARM64)
 
+# What people also write: "x86_64-5level", "aarch64-16k-47bit", "5level", "4k-48", or a capture's name.
+_X86_SPELLING = re.compile(r"(?:x86[-_]64[-_])?([45])[-_]?level(?:[-_]\d[\w.+-]*)?")
+_ARM64_SPELLING = re.compile(
+    r"(?:(?:arm64|aarch64)[-_])?(4|16|64)k(?:i?b)?[-_](\d\d)(?:[-_]?bits?)?(?:[-_]\d[\w.+-]*)?"
+)
+
+
+def format_name(text: object) -> str:
+    """The name in FORMAT_NAMES that is meant, however it is spelled.  Raises `BadFormat` and names what there is."""
+    spelled = str(text).strip().lower()
+    if match := _X86_SPELLING.fullmatch(spelled):
+        spelled = f"x86-64-{match[1]}level"
+    elif match := _ARM64_SPELLING.fullmatch(spelled):
+        spelled = f"arm64-{match[1]}k-{match[2]}"
+    if spelled in FORMAT_NAMES:
+        return spelled
+    near = get_close_matches(spelled, FORMAT_NAMES, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise BadFormat(f"no format is called {text!r}; {hint}there are {', '.join(FORMAT_NAMES)}")
+
 
 def format_named(
     name: str,
@@ -43,18 +64,15 @@ def format_named(
     half: str = "user",
     config: Collection[str] | None = None,
 ) -> Format:
-    """The format with that name, as a kernel of that release uses it.
+    """The format with that name (or another spelling of it), as a kernel of that release uses it.
 
     `pa_bits` narrows or widens physical addresses (default: 52 on x86-64 and with LPA or LPA2, else 48).  `lpa2`
     forces or forbids the descriptors of LPA2 (TCR_EL1.DS) with 4K and 16K pages.  `half` is "user" (TTBR0) or
     "kernel" (TTBR1) and matters to arm64 only.  `config` lists the kernel options that add swap types; by default
-    those of a distribution's kernel, of Debian's if `release` is one of Debian's names ("6.1.0-50-amd64").  Raises `BadFormat` and names what there is.
+    those of a distribution's kernel, of Debian's if `release` is a name of Debian's ("6.1.0-50-amd64").  Raises
+    `BadFormat` and names what there is.
     """
-    found = Release.parse(release)
-    if name not in FORMAT_NAMES:
-        near = get_close_matches(str(name), FORMAT_NAMES, 1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise BadFormat(f"no format is called {name!r}; {hint}there are {', '.join(FORMAT_NAMES)}")
+    name, found = format_name(name), Release.parse(release)
     if half not in ("user", "kernel"):
         raise BadFormat(f"half {half!r} does not exist; it is 'user' or 'kernel'")
     arch = "x86-64" if name in _X86 else "arm64"

@@ -7,7 +7,7 @@ notes; and what they say is held against the registers.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from ptwalk.errors import CaptureError, MissingMemory
 
 from .capture import Capture, Root, Roots
 from .core import Core, open_core
-from .registers import KernelNote, Processor, kernel_note, processors
-from .sidecar import Sidecar, sidecar_path
+from .registers import KernelNote, Processor, kernel_note, levels_of, noted_facts, processors
+from .sidecar import Sidecar, page_shift_of, sidecar_path
 
 _SHIPPED = Path(__file__).parent / "data"
 _CORE_NAMES = ("memory.elf.xz", "memory.elf", "memory.elf.gz")
@@ -45,8 +45,10 @@ def open_capture(
     """
     core_path, sidecar = _find(path, process)
     core = open_core(core_path)
-    facts = _Facts(core, sidecar, processors(core), kernel_note(core))
-    return facts.capture(process, root, format)
+    running, note = processors(core), kernel_note(core)
+    # A core without a sidecar is one whose sidecar says nothing.
+    sidecar = replace(sidecar or Sidecar(core_path, {}), noted=noted_facts(core, running, note))
+    return _Facts(core, sidecar, running, note).capture(process, root, format)
 
 
 def _find(path: str | os.PathLike[str], process: int | str) -> tuple[Path, Sidecar | None]:
@@ -121,19 +123,19 @@ class _Facts:
     """All that is known of a machine before anybody says how to look at it."""
 
     core: Core
-    sidecar: Sidecar | None
+    sidecar: Sidecar
     processors: tuple[Processor, ...]
     note: KernelNote | None
 
     def capture(self, process: int | str, root: int | None, format: str | Format | None) -> Capture:
-        if self.sidecar and self.sidecar.arch != self.core.arch:
+        if self.sidecar.arch != self.core.arch:
             raise CaptureError(
                 f"{self.core.path} is an {self.core.arch} core, but {self.sidecar.path.name} tells of"
                 f" {self.sidecar.arch}: put the sidecar beside its own core"
             )
         user_format = self._format(format)
         self._check_registers(user_format)
-        kernel_format = self._kernel_format(user_format)
+        kernel_format = self._kernel_format(user_format, format)
         processor = self._processor(process)
         address = self._root(user_format, processor, process, root)
         swapper = self._swapper(kernel_format)
@@ -158,34 +160,19 @@ class _Facts:
         if chosen is None:
             raise CaptureError(self._no_root(process, views))
         self._check_root(chosen.main)
-        truth = self.sidecar.truth if self.sidecar else None
         return Capture(
             self.core.path,
             self.core.memory,
             chosen,
             others=views,
             processors=self.processors,
-            truth=truth,
+            truth=self.sidecar.truth,
         )
 
     # Formats
 
     def _format(self, given: str | Format | None) -> Format:
-        if isinstance(given, Format):
-            found = given
-        elif given is not None:
-            found = format_named(given, self._release)
-        elif self.sidecar:
-            found = self.sidecar.user_format()
-        elif self.core.arch == "x86-64":
-            found = format_named(f"x86-64-{self._x86_levels()}level", self._release)
-        elif self.note and self.note.page_size and self.note.va_bits:
-            found = format_named(f"arm64-{self.note.page_size >> 10}k-{self.note.va_bits}", self._release)
-        else:
-            raise CaptureError(
-                f"{self.core.path} does not tell its format (an arm64 core without VMCOREINFO):"
-                " give it by hand, open_capture(…, format='arm64-4k-48', root=0x…)"
-            )
+        found = given if isinstance(given, Format) else self.sidecar.format(name=given)
         if found.arch != self.core.arch:
             raise CaptureError(
                 f"format {found.name} does not fit: {self.core.path} is the core of an {self.core.arch} machine;"
@@ -193,46 +180,36 @@ class _Facts:
             )
         return found
 
-    @property
-    def _release(self) -> str:
-        if self.sidecar:
-            return self.sidecar.release
-        return (self.note.release if self.note else None) or "6.1"
-
-    def _x86_levels(self) -> int:
-        for processor in self.processors:
-            if processor.paging:
-                return processor.levels
-        return (self.note.levels if self.note else None) or 4
-
-    def _kernel_format(self, user: Format) -> Format:
+    def _kernel_format(self, user: Format, given: str | Format | None) -> Format:
         if self.core.arch == "x86-64":
             return user
-        if self.sidecar:
-            return self.sidecar.kernel_format()
-        va_bits = self.note.va_bits if self.note and self.note.va_bits else user.va_bits
-        name = f"arm64-{user.page_size >> 10}k-{va_bits}"
-        return format_named(name, user.release, half="kernel", lpa2=getattr(user, "lpa2", None) or None)
+        if not isinstance(given, Format):
+            width = self.sidecar.number("kernel_va_bits") or user.va_bits
+            name = None if given is None else f"arm64-{user.page_size >> 10}k-{width}"
+            return self.sidecar.format("kernel", name)
+        lpa2 = getattr(user, "lpa2", None)
+        return format_named(
+            user.name, user.release, half="kernel", lpa2=lpa2, pa_bits=user.pa_bits, config=user.config
+        )
 
     def _check_registers(self, format: Format) -> None:
         if self.core.arch == "x86-64":
-            cr4 = self.sidecar.register("cr4") if self.sidecar else None
-            levels = self._x86_levels() if cr4 is None else 5 if cr4 >> 12 & 1 else 4
-            if (cr4 is not None or self.processors) and levels != len(format.levels):
+            cr4 = self.sidecar.register("cr4")
+            levels = levels_of(self.processors) if cr4 is None else 5 if cr4 >> 12 & 1 else 4
+            if levels is not None and levels != len(format.levels):
                 raise CaptureError(
                     f"format {format.name} does not fit: CR4.LA57 says that this machine walked {levels} levels;"
                     f" give x86-64-{levels}level, or leave the format out"
                 )
             return
-        tcr = self.sidecar.register("tcr_el1") if self.sidecar else None
+        tcr = self.sidecar.register("tcr_el1")
         if tcr is None:
             return
-        # TCR_EL1: T0SZ is bits 5:0, TG0 bits 15:14, DS bit 59 (Arm ARM, D17.2.139).
-        granule = {0: 12, 1: 16, 2: 14}.get(tcr >> 14 & 3)
-        if granule != format.page_shift or 64 - (tcr & 0x3F) != format.va_bits:
-            size = "?" if granule is None else f"{1 << granule >> 10}k"
+        shift, width = page_shift_of(tcr), 64 - (tcr & 0x3F)  # T0SZ is bits 5:0 (Arm ARM, D17.2)
+        if shift != format.page_shift or width != format.va_bits:
+            size = "?" if shift is None else f"{1 << shift >> 10}k"
             raise CaptureError(
-                f"format {format.name} does not fit: TCR_EL1 says arm64-{size}-{64 - (tcr & 0x3F)};"
+                f"format {format.name} does not fit: TCR_EL1 says arm64-{size}-{width};"
                 " give that, or leave the format out"
             )
 
@@ -252,15 +229,13 @@ class _Facts:
                 raise CaptureError(
                     f"root is {given!r}: give a physical address, or the value of CR3 or TTBR0"
                 )
-            aligned = given % min(format.levels[0].table_bytes, format.page_size) == 0
-            return given if aligned and given in self.core.memory else format.root_address(given)
-        if self.sidecar:
-            address = self.sidecar.address("root")
-            if address is None:
-                raise CaptureError(
-                    f"{self.sidecar.path} has no root: add it, or give it by hand, open_capture(…, root=0x…)"
-                )
-            return address
+            return self._address(given, format)
+        address = self.sidecar.address("root")
+        if address is not None:
+            return self._address(address, format)
+        register = self.sidecar.register("cr3" if self.core.arch == "x86-64" else "ttbr0_el1")
+        if register is not None:
+            return format.root_address(register)
         if processor:
             return format.root_address(processor.cr3)
         if self.processors:
@@ -271,8 +246,13 @@ class _Facts:
             )
         return None
 
+    def _address(self, given: int, format: Format) -> int:
+        # A register has other fields beside the address, so that its value is hardly ever an aligned address itself.
+        aligned = given % min(format.levels[0].table_bytes, format.page_size) == 0
+        return given if aligned and given in self.core.memory else format.root_address(given)
+
     def _swapper(self, format: Format) -> Root | None:
-        address = self.sidecar.address("swapper_root") if self.sidecar else None
+        address = self.sidecar.address("swapper_root")
         if address is None and self.note:
             address = self.note.swapper_root
         return None if address is None else Root(address, format)
@@ -282,10 +262,10 @@ class _Facts:
     ) -> Root | None:
         if own is None or given is not None:
             return None
-        if self.sidecar:
-            address = self.sidecar.address("kernel_root")
-            if address is not None:
-                return Root(address, own.format)
+        address = self.sidecar.address("kernel_root")
+        if address is not None:
+            return Root(address, own.format)
+        if self.sidecar.truth:
             return None if self.sidecar.truth.get("kpti") else own
         # A processor stopped in the kernel shows the kernel-mode root; one stopped in user mode may hide it. With
         # page-table isolation it is the page before (arch/x86/entry/calling.h, 6.1: PTI_USER_PGTABLE_BIT, bit 12).
@@ -304,7 +284,10 @@ class _Facts:
             return None
 
     def _arm64_kernel_root(self, format: Format) -> Root | None:
-        address = self.sidecar.address("kernel_root") if self.sidecar else None
+        address = self.sidecar.address("kernel_root")
+        register = self.sidecar.register("ttbr1_el1")
+        if address is None and register is not None:
+            address = format.root_address(register)
         return None if address is None else Root(address, format)
 
     def _check_root(self, root: Root) -> None:

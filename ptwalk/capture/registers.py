@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from .core import Core, Note
 
@@ -113,3 +114,19 @@ def _read_kernel_note(arch: str, note: Note) -> KernelNote:
 
 def _address(value: int | None) -> int | None:
     return value if value is not None and 0 <= value < 1 << 52 else None
+
+
+def levels_of(running: tuple[Processor, ...]) -> int | None:
+    """How many levels the processors' walks have; None if there is no processor to tell."""
+    paging = [processor for processor in running if processor.paging] or running
+    return paging[0].levels if paging else None
+
+
+def noted_facts(core: Core, running: tuple[Processor, ...], note: KernelNote | None) -> dict[str, Any]:
+    """What a core tells of itself, under the names that a sidecar uses; None where it is silent."""
+    facts: dict[str, Any] = {"arch": core.arch, "levels": levels_of(running)}
+    if note is not None:
+        facts |= {"kernel_release": note.release, "page_size": note.page_size}
+        facts |= {"va_bits": note.va_bits, "kernel_va_bits": note.va_bits}
+        facts["levels"] = facts["levels"] or note.levels
+    return facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ptwalk.arch import FORMAT_NAMES, format_named
+from ptwalk.arch import FORMAT_NAMES, BadFormat, format_name, format_named
 from ptwalk.commands.options import BadArgument, add_output, number, print_json, write_svg
 from ptwalk.errors import PtwalkError
 
@@ -52,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
     raws = [number(text, "entry") for text in args.entry]
     if args.svg and len(raws) > 1:
         raise PtwalkError("--svg draws one entry; give one")
-    name = _SHORT.get(args.arch.lower(), args.arch.lower())
-    if name not in FORMAT_NAMES:
+    try:
+        name = format_name(_SHORT.get(args.arch.lower(), args.arch))
+    except BadFormat as error:
         raise BadArgument(
             f"{args.arch!r} is no format; use x86-64, arm64 or one of {', '.join(FORMAT_NAMES)}"
-        )
+        ) from error
     fmt = format_named(name, release=args.release)
     level = fmt.level(args.level.lower())
     entries = [fmt.decode(raw, level) for raw in raws]

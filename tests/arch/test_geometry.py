@@ -161,6 +161,21 @@ def test_formats_are_values() -> None:
         assert copy == fmt and hash(copy) == hash(fmt) and copy.walk_plan == fmt.walk_plan
 
 
+def test_spellings() -> None:
+    """A format is also found as a capture's folder or a person spells it."""
+    for spelled, name in (
+        ("x86_64-5level-6.12", "x86-64-5level"),
+        ("4level", "x86-64-4level"),
+        ("aarch64-16k-47bit-6.12.117+deb12", "arm64-16k-47"),
+        ("ARM64-4KB-52", "arm64-4k-52"),
+        ("64k-42bit", "arm64-64k-42"),
+    ):
+        assert format_named(spelled).name == name
+    for unknown in ("16k", "arm64-4k-47", "6level", "", 5):
+        with pytest.raises(BadFormat, match="no format is called"):
+            format_named(unknown)  # type: ignore[arg-type]
+
+
 def test_mistakes_are_answered_in_words() -> None:
     """Unknown names say what there is; combinations that no machine has say why."""
     with pytest.raises(BadFormat, match="did you mean 'x86-64-4level'"):

@@ -329,16 +329,14 @@ def test_processes_that_are_not_there(shipped, tmp_path):
     ("change", "word"),
     [
         ({"arch": "riscv64"}, "riscv64"),
-        ({"arch": None}, "arch"),
         ({"arch": "aarch64"}, "sidecar beside its own core"),
-        ({"root": None}, "has no root"),
         ({"root": "zero"}, "root is 'zero'"),
         ({"root": "-0x1000"}, "no physical address"),
         ({"root": [1]}, "no physical address"),
         ({"root": "0x123000"}, "outside the memory"),
         ({"levels": 3}, "no known format"),
         ({"levels": 5, "va_bits": 57}, "CR4.LA57"),
-        ({"levels": "4"}, "levels is '4'"),
+        ({"levels": "four"}, "levels is 'four'"),
         ({"va_bits": 39}, "no known format"),
         ({"page_size": 16384}, "no known format"),
         ({"kernel_release": "new"}, "no known format"),
@@ -353,6 +351,41 @@ def test_sidecars_that_are_wrong(shipped, tmp_path, change, word):
     truth = json.loads((folder / "truth.json").read_text()) | change
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     refused(tmp_path, word)
+
+
+def test_sidecars_that_say_little(shipped, tmp_path):
+    """What a sidecar leaves out is taken from its registers, then from the core; a register's value is a root too."""
+    folder, data = shipped
+    (tmp_path / "memory.elf").write_bytes(data)
+    whole = json.loads((folder / "truth.json").read_text())
+    register = whole["registers"]["cr3"]
+    for truth in (
+        {},
+        {"root": whole["root"]},
+        {"root": int(whole["root"], 16) | 0x801},
+        {"registers": whole["registers"]},
+        {"cr3": register},
+        {"registers": {"CR3": int(register, 16)}, "levels": "4", "arch": None, "kernel_release": None},
+    ):
+        (tmp_path / "truth.json").write_text(json.dumps(truth))
+        capture = open_capture(tmp_path)
+        assert (hex(capture.root), capture.format) == (whole["root"], open_capture(folder).format)
+
+
+def test_arm64_sidecars_that_say_little(tmp_path):
+    """TCR_EL1, TTBR0_EL1 and TTBR1_EL1 are as good as everything that is read off them."""
+    whole = open_capture(ARM)
+    shutil.copy(whole.path, tmp_path)
+    registers = whole.truth["registers"]
+    for truth in (
+        {"registers": registers},
+        {"registers": {"ttbr0_el1": registers["ttbr0_el1"]}, "kernel_root": hex(whole.kernel_root)},
+        {"root": registers["ttbr0_el1"], "registers": {"ttbr1_el1": registers["ttbr1_el1"]}},
+    ):
+        (tmp_path / "truth.json").write_text(json.dumps(truth))
+        capture = open_capture(tmp_path)
+        assert (capture.root, capture.kernel_root) == (whole.root, whole.kernel_root)
+        assert (capture.format, capture.kernel_format) == (whole.format, whole.kernel_format)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
