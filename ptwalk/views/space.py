@@ -126,12 +126,13 @@ def summary(fmt: Format, ranges: Sequence[MappedRange], tables: Sequence[TableNo
     return lines
 
 
-def lane_words(fmt: Format, lane: Lane) -> str:
-    """What a lane maps, in words: pages by size, rights, tables folded into it."""
+def lane_words(fmt: Format, lane: Lane, most_rights: int = 3) -> str:
+    """What a lane maps, in words: pages by size, rights (at most so many of them), tables folded into it."""
     parts = [f"{count:,} × {size_word(size)}" for size, count in lane.pages.items()]
     rights = lane.rights
     if rights:
-        shown = rights[:3] + ([f"{len(rights) - 3} more rights"] if len(rights) > 3 else [])
+        more = len(rights) - most_rights
+        shown = [*rights[:most_rights], *([f"{more} more rights"] if more > 0 else [])]
         parts.append(", ".join(shown))
     if lane.tables:
         parts.append(f"{count_word(lane.tables, 'row')} folded")
@@ -162,9 +163,12 @@ def picture(
     """The address space laid out with one column for each level, on about 1100 pixels."""
     rows = lanes(fmt, ranges, tables, limit)
     margin, columns = 16.0, max(len(fmt.levels), 1)
-    # Columns as wide as the longest address needs, with an index of up to five digits before it.
+    # Columns as wide as the longest address needs, with the longest index before it: up to "[8191]" in 64 KiB pages.
     longest = max((table.address for table in tables), default=0)
-    cell = 62 + text_width(f"{longest:#x}", mono=True)
+    index = max(
+        (_index(fmt, lane.path, depth) or 0 for lane in rows for depth in range(len(lane.path))), default=0
+    )
+    cell = max(62, 26 + text_width(f"[{index}]", bold=True)) + text_width(f"{longest:#x}", mono=True)
     highest = max((lane.start for lane in rows), default=0)
     strip_x = margin + columns * cell + text_width(f"{highest:#x}", mono=True) + 16
     page = Picture(strip_x + _STRIP + 270, 0, _title(fmt, name), " ".join(summary(fmt, ranges, tables)))
@@ -316,8 +320,12 @@ def _lane(
     page.add(Text(from_x, y + 13.5, f"{lane.start:#x}", mono=True))
     draw_strip(page, lane, strip_x, y, _STRIP)
     x = strip_x + _STRIP + 10
-    words = lane_words(fmt, lane)
-    while text_width(words, 12) > page.width - x - 8 and _BETWEEN in words:
+    room = page.width - x - 8
+    words = next(
+        (words for most in (3, 2, 1) if text_width(words := lane_words(fmt, lane, most), 12) <= room),
+        lane_words(fmt, lane),
+    )
+    while text_width(words, 12) > room and _BETWEEN in words:
         words = words.rsplit(_BETWEEN, 1)[0]
     page.add(Text(x, y + 13.5, words))
 

@@ -5,6 +5,7 @@ from functools import cache
 from ptwalk.arch import Rights, format_named
 from ptwalk.trace.space import ALIAS, MappedRange, TableNode
 from ptwalk.views import space as picture
+from ptwalk.views.drawing import Text, text_width
 from ptwalk.views.lanes import lanes
 
 from .conftest import check_svg
@@ -111,6 +112,44 @@ def test_layouts() -> None:
     assert html.count('role="img"') == 3
     assert html == picture.html(FMT, ranges, tables)
     assert "shared by 5" in html
+
+
+def test_long_indices_keep_clear_of_addresses() -> None:
+    """Tables of large pages have indices of four digits, which stand beside the table's address and not on it."""
+    for name in ("arm64-16k-52", "arm64-64k-48"):
+        fmt = format_named(name)
+        last = (1 << fmt.va_bits) - fmt.page_size
+        tables = [
+            TableNode(
+                (0x140A65000 + depth) << 16,
+                level.name,
+                depth,
+                1,
+                1,
+                last >> level.shift + level.bits << level.shift + level.bits,
+                last + fmt.page_size,
+            )
+            for depth, level in enumerate(fmt.levels)
+        ]
+        drawn = picture.picture(
+            fmt, [MappedRange(last, last + fmt.page_size, 0, fmt.page_size, RW)], tables
+        ).marks
+        words = [mark for mark in drawn if isinstance(mark, Text)]
+        indices = [mark for mark in words if mark.text.startswith("[")]
+        assert len(indices) == len(fmt.levels) - 1
+        for mark in indices:
+            address = min(
+                w.x - text_width(w.text, mono=True) for w in words if w.anchor == "end" and w.x > mark.x
+            )
+            assert mark.x + text_width(mark.text, bold=True) < address - 3
+
+
+def test_rights_that_do_not_fit_are_counted() -> None:
+    """A table with many different rights says some of them and how many more there are."""
+    kinds = [Rights(*(bool(number >> bit & 1) for bit in range(7))) for number in (127, 7, 3, 1, 120, 8)]
+    ranges = [MappedRange(i * PAGE, (i + 1) * PAGE, i << 20, PAGE, rights) for i, rights in enumerate(kinds)]
+    tables = [node((depth + 1) << 12, depth, 0) for depth in range(4)]
+    assert "more rights" in picture.svg(FMT, ranges, tables)
 
 
 def test_listing() -> None:
