@@ -10,6 +10,7 @@ import gzip
 import lzma
 import mmap
 import shutil
+import stat
 import tempfile
 import zlib
 from pathlib import Path
@@ -47,6 +48,9 @@ def file_bytes(path: Path, limit: int = UNPACKED_LIMIT) -> memoryview:
     another kind, damaged, or too large.
     """
     try:
+        # Asked before it is opened: a pipe that nobody writes to would keep us waiting for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CaptureError(f"{path} is no ordinary file: save the core to one, and give that")
         with path.open("rb") as file:
             head = file.read(16)
             if not head:

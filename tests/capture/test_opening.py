@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import lzma
 import shutil
 import struct
@@ -351,6 +352,13 @@ def test_sidecars_that_are_wrong(shipped, tmp_path, change, word):
     truth = json.loads((folder / "truth.json").read_text()) | change
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     refused(tmp_path, word)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """A path that is no ordinary file is refused before anything would wait for it."""
+    os.mkfifo(tmp_path / "memory.elf")
+    refused(tmp_path / "memory.elf", "no ordinary file")
 
 
 def test_sidecars_that_say_little(shipped, tmp_path):
