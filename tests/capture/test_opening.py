@@ -2,8 +2,8 @@
 
 import gzip
 import json
-import os
 import lzma
+import os
 import shutil
 import struct
 import tracemalloc
