@@ -10,7 +10,7 @@ RIGHT = {
 WRONG = {
     "nothing": (lambda: None, "still empty"),
     "endless": (lambda: "x" * 9000, "can't be read"),
-    "a list": (lambda: [0, 0, 0, 1, 1], "is list, not text"),
+    "a list": (lambda: [0, 0, 0, 1, 1], "a list, not text"),
     "not a line": (lambda: "first CPU 0", "can't be read"),
     "walker first": (lambda: "0x14:unlock 1x30", "CPU 0 finished while the table was live"),
     "munmap first": (lambda: "1x30 0x3", "must have read the pmd before"),
