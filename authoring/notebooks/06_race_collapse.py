@@ -117,8 +117,16 @@ It may be in the same place. What you read from it before has not been true for 
 </details>
 """
 
+# %% withdrawn [shut]
+run = ptwalk.replay("thp-split-vs-damon-merged", "1x15")
+for step in run.steps[8:13]:
+    print(f"{step.number:2}  {step.text}")
+
 # %% [markdown] three-states-2
 """
+That was such a split. Step 11 takes the parked table, and step 13 hangs it in again. No step gives memory
+back, and none asks for new.
+
 | the table is | it is memory | a walk leads to it | what goes wrong |
 | --- | --- | --- | --- |
 | linked | yes | yes | |

@@ -291,9 +291,24 @@ Perhaps never again. A loop that waits for a table may run for ever.
 A walker can skip the range, look at the pmd again, or ask the page walk to do so (`ACTION_AGAIN`). Which is
 right depends on what its answer means.
 
-**One limit.** The door is for VMAs that stay. munmap frees the tables of a *detached* VMA without any
-page-table lock. Against that, only rule (a) helps: have the VMA.
+**One limit.** The door is for VMAs that stay. The walker of part 6 holds `mmap_lock` for reading, and asks for
+no VMA.
+
+**Predict.** All steps of the door are there. Against munmap, on 7.1: safe?
+
+<details><summary>Yes: it looks again under the lock</summary>
+It looks at a pmd, and munmap clears that pmd right after the look. It does not ask for the page-table lock.
+</details>
+<details><summary>No</summary>
+Yes: no. munmap takes the tables of a *detached* VMA away without any page-table lock. Against that, only rule
+(a) helps: have the VMA.
+</details>
 """
+
+# %% limit-tried [shut]
+for release in ("6.6", "7.1"):
+    verdict = ptwalk.check_walker(mkold, against="munmap", release=release)
+    print(f"{release} {verdict.outcome} {verdict.title}")
 
 # %% [markdown] one-level-up
 """

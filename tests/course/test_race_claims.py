@@ -86,3 +86,11 @@ def test_interrupts_off_let_munmap_come_as_far_as_the_flush() -> None:
     run = replay("munmap-vs-gup", "0x4 1x99")
     kinds = [step.kind for step in run.steps if step.cpu == 1]
     assert "clear" in kinds and "free" not in kinds and kinds[-1] == "gather_finish"
+
+
+def test_a_split_takes_the_parked_table_and_no_other() -> None:
+    """06, part 2: between the cut and the return of the table nothing is allocated and nothing freed."""
+    steps = replay("thp-split-vs-damon-merged", "1x15").steps
+    assert [step.number for step in steps if step.kind == "withdraw"] == [11]
+    assert steps[12].text.startswith("points pmd[2] of frame 3 at frame ")
+    assert not {step.kind for step in steps} & {"alloc", "free", "call_rcu"}
