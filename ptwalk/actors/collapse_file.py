@@ -25,6 +25,7 @@ from ptwalk.kernel.pgtable import (
     pte_lockptr,
     pte_offset_map_lock,
     pte_unmap_unlock,
+    same,
 )
 from ptwalk.kernel.rmap import RmapTree, RmapVmas
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range, pmdp_collapse_flush, tlb_remove_table_sync_one
@@ -259,14 +260,14 @@ async def collapse_ptes_deferred(vma: Vma, pmd: EntryPointer, start: int) -> boo
     pml = await pmd_lock(mm, pmd)
     if ptl is not pml:
         await spin_lock(ptl)
-    same = (await pmd.read()).raw == seen.raw
-    if same:
+    unchanged = same(await pmd.read(), seen)
+    if unchanged:
         await pmdp_collapse_flush(mm, pmd, start, unlinks=pte.frame)
         if mm.kernel.config.flush == "broadcast":
             await tlb_remove_table_sync_one(mm)
     if ptl is not pml:
         await spin_unlock(ptl)
     await spin_unlock(pml)
-    if same:
+    if unchanged:
         await call_rcu(mm.machine, pte.frame)
-    return same
+    return unchanged

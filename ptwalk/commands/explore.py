@@ -31,7 +31,10 @@ def register(verbs: Verbs) -> None:
         "FILE.py:FUNCTION, a walker of yours",
     )
     parser.add_argument(
-        "--against", metavar="CHANGER", help="for a walker of yours: munmap, collapse-anon, ..., or all"
+        "--against",
+        action="append",
+        metavar="CHANGER",
+        help="for a walker of yours: munmap, collapse-anon, ..., or all (may be given again)",
     )
     parser.add_argument("--own", action="store_true", help="the walker walks its own process's page tables")
     parser.add_argument("--engine", choices=ENGINES, default="dpor", help="how to search (default: dpor)")
@@ -46,6 +49,11 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say which kernel."""
     parser.add_argument("--release", metavar="R", help="kernel release preset, such as 5.15.0, 6.1 or 7.1")
     parser.add_argument("--arch", metavar="A", help="x86-64 or arm64")
+    add_axis(parser)
+
+
+def add_axis(parser: argparse.ArgumentParser) -> None:
+    """Adds `--axis`, which changes single choices of the kernel."""
     parser.add_argument(
         "--axis",
         action="append",
@@ -57,9 +65,15 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
 
 def kernel(args: argparse.Namespace) -> dict[str, Any]:
     """The options of `add_kernel` as keyword arguments."""
+    said: dict[str, Any] = {name: getattr(args, name) for name in ("release", "arch") if getattr(args, name)}
+    return said | axes_said(args)
+
+
+def axes_said(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of `add_axis` as keyword arguments."""
     from ptwalk.trials.subject import value_of_axis
 
-    said: dict[str, Any] = {name: getattr(args, name) for name in ("release", "arch") if getattr(args, name)}
+    said: dict[str, Any] = {}
     for text in args.axis:
         name, given, value = text.partition("=")
         if not given:
@@ -92,13 +106,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _own(args: argparse.Namespace) -> int:
-    from ptwalk.trials.own_walker import check_walker
+    from ptwalk.trials.own_walker import Row, check_walker
     from ptwalk.trials.walker_file import walker_in
 
     walker = walker_in(args.what)
     said = kernel(args)
-    against = args.against or "munmap"
-    with ProgressBar(f"exploring {against} against {args.what}"):
+    named = args.against or ["munmap"]
+    against = named[0] if len(named) == 1 else named
+    with ProgressBar(f"exploring {', '.join(named)} against {args.what}"):
         found = check_walker(
             walker,
             against,
@@ -110,8 +125,6 @@ def _own(args: argparse.Namespace) -> int:
         )
     if args.json:
         print_json(found.to_json())
-    elif against == "all":
-        print(found)
     else:
-        print(found.text())
+        print(found if isinstance(found, Row) else found.text())
     return 0 if found.outcome == "safe" else 1

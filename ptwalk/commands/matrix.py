@@ -6,6 +6,7 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
+from ptwalk.commands.explore import add_axis, axes_said
 from ptwalk.commands.options import print_json
 from ptwalk.commands.progress_bar import ProgressBar
 from ptwalk.errors import PtwalkError
@@ -34,6 +35,7 @@ def register(verbs: Verbs) -> None:
         "--release", action="append", metavar="R", help="only this release (may be given again)"
     )
     parser.add_argument("--arch", default="x86-64", metavar="A", help="x86-64 or arm64")
+    add_axis(parser)
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many processes (default: 1)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=run)
@@ -48,10 +50,12 @@ def run(args: argparse.Namespace) -> int:
     chosen = (args.walker, args.changer, args.release)
     with ProgressBar("filling the matrix") as bar:
         if args.jobs == 1:
-            found = matrix(*chosen, arch=args.arch, progress=bar.update)
+            found = matrix(*chosen, arch=args.arch, axes=axes_said(args), progress=bar.update)
         else:
             with ProcessPoolExecutor(args.jobs) as executor:
-                found = matrix(*chosen, arch=args.arch, executor=executor, progress=bar.update)
+                found = matrix(
+                    *chosen, arch=args.arch, axes=axes_said(args), executor=executor, progress=bar.update
+                )
     if args.json:
         print_json(found.to_json())
     else:

@@ -24,6 +24,7 @@ Room: kernel, above machine, trace and arch; it knows nothing of walkers, actors
 
 from ptwalk.kernel.huge_memory import pmd_trans_huge_lock
 from ptwalk.kernel.mmap_lock import (
+    mmap_assert_locked,
     mmap_read_lock,
     mmap_read_trylock,
     mmap_read_unlock,
@@ -31,6 +32,14 @@ from ptwalk.kernel.mmap_lock import (
     mmap_write_lock,
     mmap_write_trylock,
     mmap_write_unlock,
+)
+from ptwalk.kernel.page import (
+    get_page_unless_zero,
+    page_of,
+    page_remove_rmap,
+    put_page,
+    set_page_dirty,
+    use_page,
 )
 from ptwalk.kernel.pgtable import (
     bad,
@@ -52,13 +61,15 @@ from ptwalk.kernel.pgtable import (
     pte_unmap,
     pte_unmap_unlock,
     pud_offset,
+    same,
 )
-from ptwalk.kernel.tlbflush import flush_tlb_mm_range
+from ptwalk.kernel.tlbflush import flush_tlb_mm_range, tlb_remove_table_sync_one
 from ptwalk.kernel.users import mmget_not_zero, mmput
-from ptwalk.kernel.vma import find_vma
+from ptwalk.kernel.vma import find_vma, vma_lookup
 from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read, vma_start_write
 from ptwalk.machine.locks import spin_lock, spin_trylock, spin_unlock
 from ptwalk.machine.processor import (
+    cond_resched,
     irqs_off,
     local_irq_disable,
     local_irq_enable,
@@ -70,11 +81,17 @@ from ptwalk.machine.processor import (
     rcu_read_lock,
     rcu_read_unlock,
 )
+from ptwalk.machine.rcu import synchronize_rcu
+from ptwalk.machine.rwsem import down_read, down_write, up_read, up_write
 
 __all__ = [
     "bad",
+    "cond_resched",
+    "down_read",
+    "down_write",
     "find_vma",
     "flush_tlb_mm_range",
+    "get_page_unless_zero",
     "irqs_off",
     "is_table",
     "leaf",
@@ -84,6 +101,7 @@ __all__ = [
     "local_irq_save",
     "lock_vma_under_rcu",
     "mm_find_pmd",
+    "mmap_assert_locked",
     "mmap_read_lock",
     "mmap_read_trylock",
     "mmap_read_unlock",
@@ -96,6 +114,8 @@ __all__ = [
     "none",
     "offset_lockless",
     "p4d_offset",
+    "page_of",
+    "page_remove_rmap",
     "pgd_offset",
     "pmd_lock",
     "pmd_lockptr",
@@ -111,12 +131,21 @@ __all__ = [
     "pte_unmap",
     "pte_unmap_unlock",
     "pud_offset",
+    "put_page",
     "rcu_read",
     "rcu_read_lock",
     "rcu_read_unlock",
+    "same",
+    "set_page_dirty",
     "spin_lock",
     "spin_trylock",
     "spin_unlock",
+    "synchronize_rcu",
+    "tlb_remove_table_sync_one",
+    "up_read",
+    "up_write",
+    "use_page",
     "vma_end_read",
+    "vma_lookup",
     "vma_start_write",
 ]

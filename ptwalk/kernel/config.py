@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
+from ptwalk.arch import BadRelease, Release
 from ptwalk.errors import PtwalkError
 
 
@@ -55,6 +56,8 @@ class KernelConfig:
         "rmap write, sync, free"
     )
     move_pmd_recheck: bool = False
+    move_rmap_locks: Literal["always", "left out"] = "always"
+    pfnmap_flush: Literal["with the rest", "before the rmap is left"] = "before the rmap is left"
     rmap_recheck: bool = False
     exit_locks: Literal["none", "read, then write"] = "read, then write"
     dontneed_lock: Literal["mmap read", "vma read"] = "mmap read"
@@ -122,6 +125,7 @@ _5_15_0 = KernelConfig(
     retract="mmap write, free now",
     collapse_pte_mapped="free now",
     exit_locks="none",
+    pfnmap_flush="with the rest",
 )
 _5_15_85 = replace(
     _5_15_0,
@@ -186,6 +190,8 @@ SOURCES: Mapping[str, str] = {
     "retract_rechecks_pmd": "mm/khugepaged.c retract_page_tables, 6.14",
     "collapse_pte_mapped": "mm/khugepaged.c 5.15; 8d3c106e19e8; pte_free_defer in 6.6",
     "move_pmd_recheck": "6fa1066fc5d0 (6.12), CVE-2024-50066",
+    "move_rmap_locks": "97113eb39fa7 (5.14-rc1), CVE-2022-41222; before, they were left out for most moves",
+    "pfnmap_flush": "b67fbebd4cf9 (5.19-rc8), CVE-2022-39188; whether 5.15.85 has it was not checked",
     "rmap_recheck": "mm/page_vma_mapped.c: through pte_offset_map_lock or a pmd_same test once tables can vanish",
     "exit_locks": "mm/mmap.c exit_mmap: none in 5.15; recorded in 6.1.176: read, then write",
     "dontneed_lock": "a6fde7add78d (6.17 by its date)",
@@ -197,19 +203,45 @@ SOURCES: Mapping[str, str] = {
 }
 
 
+# What a preset has otherwise on arm64.  Reclaim of empty tables came later there (mm/Kconfig: x86_64 only in 6.14,
+# automatic in 7.1).
+_ON_ARM64: Mapping[str, Mapping[str, Any]] = {"6.14": {"pt_reclaim": False}}
+
+_ARCHES = {"x86_64": "x86-64", "amd64": "x86-64", "aarch64": "arm64"}
+
+
+def arch_named(arch: str) -> str:
+    """The name used here for an architecture: what `uname -m` prints will do; others come back as they are."""
+    return _ARCHES.get(arch, arch)
+
+
+def _preset_of_series(release: object) -> KernelConfig:
+    """The preset for a stable release of its series: "6.1.176" is 6.1, and "5.15.90" has the fixes of 5.15.85."""
+    if not isinstance(release, str):
+        raise UnknownPreset(f'a release is a text, such as release="6.1"; this is {release!r}')
+    try:
+        wanted = Release.parse(release)
+    except BadRelease:
+        raise UnknownPreset(f"there is no preset {release!r}; there are {', '.join(PRESETS)}") from None
+    known = {Release.parse(name): config for name, config in PRESETS.items()}
+    below = [each for each in sorted(known) if each <= wanted]
+    above = [each for each in sorted(known) if each > wanted]
+    if below and (below[-1].major, below[-1].minor) == (wanted.major, wanted.minor):
+        return known[below[-1]]
+    near = [known[each].release for each in (*below[-1:], *above[:1])]
+    between = (
+        f"it lies between {' and '.join(near)}: try both" if len(near) == 2 else f"the nearest is {near[0]}"
+    )
+    raise UnknownPreset(f"there is no preset {release!r}; {between}. There are {', '.join(PRESETS)}")
+
+
 def preset(release: str, arch: str = "x86-64") -> KernelConfig:
     """The kernel of a release on an architecture ("x86-64" or "arm64"); raises `UnknownPreset`.
 
-    On arm64 flushes are broadcast and freed tables always wait for RCU.
+    A stable release has the preset of its series: "6.1.176" and "v6.1" mean 6.1.  On arm64 flushes are broadcast and
+    freed tables always wait for RCU.
     """
-    config = PRESETS.get(release)
-    if config is None:
-        near = difflib.get_close_matches(str(release), PRESETS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? There" if near else "there"
-        raise UnknownPreset(f"there is no preset {release!r}; {hint} are {', '.join(PRESETS)}")
-    if arch == "arm64":
-        # Reclaim of empty tables came to arm64 later than 6.14 (mm/Kconfig: x86_64 only in 6.14, automatic in 7.1).
-        return replace(
-            config, flush="broadcast", table_free="rcu", pt_reclaim=config.pt_reclaim and release == "7.1"
-        )
+    config = PRESETS.get(release) or _preset_of_series(release)
+    if arch_named(arch) == "arm64":
+        return replace(config, flush="broadcast", table_free="rcu", **_ON_ARM64.get(config.release, {}))
     return config

@@ -20,6 +20,7 @@ from ptwalk.kernel.pgtable import (
     pte_offset_map_lock,
     pte_unmap,
     pte_unmap_unlock,
+    same,
 )
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range
 from ptwalk.kernel.vma import Vma
@@ -88,7 +89,7 @@ async def do_wp_page(vma: Vma, pmd: EntryPointer, addr: int, seen: Entry) -> Fau
     pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
     if pte is None or ptl is None:
         return "retry"
-    if (await pte.read()).raw != seen.raw:
+    if not same(await pte.read(), seen):
         await pte_unmap_unlock(mm, ptl)
         return "retry"
     old = mm.machine.frame_at(seen.address or 0)
@@ -98,7 +99,7 @@ async def do_wp_page(vma: Vma, pmd: EntryPointer, addr: int, seen: Entry) -> Fau
     pte, ptl = await pte_offset_map_lock(mm, pmd, addr)
     copied = False
     if pte is not None and ptl is not None:
-        if (await pte.read()).raw == seen.raw:
+        if same(await pte.read(), seen):
             await pte.get_and_clear()
             await flush_tlb_mm_range(mm, addr, addr + mm.format.page_size, freed_tables=False)
             await AddRmap(new)

@@ -42,6 +42,11 @@ def bad(entry: Entry) -> bool:
     return not none(entry) and not is_table(entry)
 
 
+def same(entry: Entry, other: Entry) -> bool:
+    """pte_same, pmd_same: two loads gave the same word, A and D bits included."""
+    return entry.raw == other.raw
+
+
 # ---- pointers ----
 
 
@@ -148,7 +153,7 @@ async def pte_offset_map_lock(
             return None, None
         ptl = pte_lockptr(mm, pmd, entry)
         await spin_lock(ptl)
-        if (await pmd.read()).raw == entry.raw:
+        if same(await pmd.read(), entry):
             return offset_lockless(pmd, entry, addr), ptl
         await spin_unlock(ptl)
         await rcu_read_unlock(mm.machine)

@@ -207,3 +207,13 @@ def find_vma(mm: Mm, addr: int) -> FindVma:
     *Source*: mm/mmap.c find_vma, 5.15.
     """
     return FindVma(mm, addr)
+
+
+async def vma_lookup(mm: Mm, addr: int) -> Vma | None:
+    """The attached VMA that `addr` lies in, or None.
+
+    *Locking*: as `find_vma`.
+    *Source*: include/linux/mm.h vma_lookup, 5.14 and later.
+    """
+    vma = await FindVma(mm, addr)
+    return vma if vma is not None and addr in vma else None

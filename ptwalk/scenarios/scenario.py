@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ptwalk.errors import PtwalkError
-from ptwalk.kernel.config import KernelConfig, preset
+from ptwalk.kernel.config import KernelConfig, arch_named, preset
 from ptwalk.machine.observe import Sanitizer
 from ptwalk.machine.program import Program
 from ptwalk.sanitizers import ALL
@@ -96,6 +96,7 @@ class Scenario:
         **axes: Any,
     ) -> Stage:
         """The stage with everything laid out on it; `stage.program()` makes the program."""
+        arch = None if arch is None else arch_named(arch)
         config = self.config(release, arch, **axes)
         seats = tuple(order) if order is not None else self.cpus
         if sorted(seats) != sorted(self.cpus):
@@ -107,7 +108,13 @@ class Scenario:
         name = "@".join((self.name, ",".join(map(str, said)))) if said else self.name
         format = self.format if arch in (None, self.arch) else ""
         stage = Stage(
-            name, config, arch or self.arch, seats, user=self.user, oracles=self.oracles, format=format
+            name,
+            config,
+            arch_named(arch or self.arch),
+            seats,
+            user=self.user,
+            oracles=self.oracles,
+            format=format,
         )
         self.lay_out(stage)
         return stage

@@ -12,7 +12,7 @@ from typing import Any
 
 from ptwalk.errors import PtwalkError
 from ptwalk.explore.limits import Limits
-from ptwalk.kernel.config import PRESETS
+from ptwalk.kernel.config import PRESETS, arch_named
 from ptwalk.scenarios import CHANGERS, WALKERS, pair
 from ptwalk.scenarios.stage import FORMATS
 from ptwalk.trace.verdict import Verdict
@@ -119,6 +119,7 @@ def matrix(
     pool or a cluster's; without one the cells are tried here, one after another.  `progress(done, total)` is called
     after each cell.  Raises `MatrixError` for a name that there is not.
     """
+    arch = arch_named(arch)
     jobs = [
         (walker, changer, release, arch, limit, dict(axes or {}))
         for release in _chosen(releases, RELEASES, "release")

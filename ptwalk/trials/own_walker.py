@@ -70,7 +70,7 @@ def _short(verdict: Verdict) -> str:
 
 
 def check_walker(
-    walker: Walk,
+    walker: Walk | str,
     against: str | Iterable[str] = "munmap",
     release: str = "6.1",
     *,
@@ -82,7 +82,8 @@ def check_walker(
 ) -> Any:
     """Tries a walker of your own while page tables change under it.
 
-    `walker` is `async def walk(mm, addr)`; `mm` is the address space and `addr` an address in it.  `against` is a
+    `walker` is `async def walk(mm, addr)`, or the text "my_walker.py:walk"; `mm` is the address space and `addr` an
+    address in it.  `against` is a
     changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result is a `Row` of verdicts, one for
     each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
     address space (as GUP-fast does), else another process's (as a monitor does).
@@ -91,17 +92,20 @@ def check_walker(
     has a bug like any other.  Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an
     await, raises, or loops without awaiting, even when it runs alone.
     """
-    check_shape(walker)
+    from ptwalk.trials.walker_file import walker_in  # late: it raises what is defined here
+
+    walk: Walk = walker_in(walker) if isinstance(walker, str) else walker
+    check_shape(walk)
     names = _changers(against)
     try:
-        remarks = check_alone(walker, release, arch, axes)
+        remarks = check_alone(walk, release, arch, axes)
     except RuleBroken as broken:
         remarks = (str(broken),)
     row = Row()
     for name in names:
-        scenario = own_scenario(walker, name, release, arch=arch, own=own, **axes)
+        scenario = own_scenario(walk, name, release, arch=arch, own=own, **axes)
         if not CHANGERS[name].exists(scenario.config()):
-            if isinstance(against, str) and against != "all":
+            if against != "all":
                 raise NotAWalker(f"kernel {release} on {arch} has no {name!r}: try a newer release")
             continue
         verdict = explore(scenario, engine, limit=limit)
@@ -153,12 +157,19 @@ def _changers(against: str | Iterable[str]) -> list[str]:
         raise NotAWalker("against= names nobody; say 'munmap', several in a list, or 'all'")
     for name in names:
         if name not in CHANGERS:
-            near = difflib.get_close_matches(str(name), ["all", *CHANGERS], n=3)
+            near = _near(str(name))
             hint = f"did you mean {' or '.join(near)}? There" if near else "there"
             raise NotAWalker(
                 f"nobody called {name!r} changes page tables here; {hint} are all, {', '.join(CHANGERS)}"
             )
     return names
+
+
+def _near(name: str) -> list[str]:
+    # Names that look alike, then whoever's story speaks of it: khugepaged is collapse-anon.
+    alike = difflib.get_close_matches(name, ["all", *CHANGERS], n=3)
+    told = [each.name for each in CHANGERS.values() if name and name.lower() in each.story.lower()]
+    return list(dict.fromkeys([*told, *alike]))[:3]
 
 
 def check_shape(walker: object) -> None:
@@ -171,6 +182,10 @@ def check_shape(walker: object) -> None:
     if not callable(walker):
         raise NotAWalker(f"a walker is a function, async def walk(mm, addr); this is {type(walker).__name__}")
     name = getattr(walker, "__name__", "the walker")
+    if inspect.isclass(walker):
+        raise NotAWalker(
+            f"{name} is a class; hand in an object of it, or one of its methods: {name}(...).walk"
+        )
     if inspect.isasyncgenfunction(walker):
         raise NotAWalker(f"{name} has a yield in it; a walker awaits its steps and returns its result")
     if not is_async(walker):
@@ -178,13 +193,25 @@ def check_shape(walker: object) -> None:
         raise NotAWalker(
             f"{name} is not async: begin it with 'async def {written}(mm, addr)' and await each step in it"
         )
+    _check_parameters(walker, name)
+
+
+def _check_parameters(walker: Callable[..., Any], name: str) -> None:
+    shape = inspect.signature(walker)
     try:
-        inspect.signature(walker).bind("mm", 0)
+        bound = list(shape.bind("mm", 0).arguments)
     except TypeError:
-        shape = inspect.signature(walker)
         raise NotAWalker(
-            f"{name}{shape} cannot be called with an address space and an address; write async def {name}(mm, addr)"
+            f"{name}{shape} cannot be called with an address space and an address; write async def {name}(mm, addr),"
+            " and give whatever else it takes a default"
         ) from None
+    if bound[0] == "vma":
+        raise NotAWalker(
+            f"{name}{shape}: a walker gets an address space, and looks the VMA up itself, as its caller would:"
+            " vma = await find_vma(mm, addr)"
+        )
+    if bound[0] in ("addr", "address", "va", "start") or bound[1:] == ["mm"]:
+        raise NotAWalker(f"{name}{shape}: the address space comes first: async def {name}(mm, addr)")
 
 
 def is_async(walker: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ptwalk.errors import PtwalkError
 from ptwalk.explore.search import program_of as with_cpus
-from ptwalk.kernel.config import axes
+from ptwalk.kernel.config import arch_named, axes
 from ptwalk.machine.program import Program
 from ptwalk.scenarios import SCENARIOS, Scenario
 from ptwalk.scenarios.stage import FORMATS
@@ -65,8 +65,8 @@ def _said(kernel: str) -> dict[str, Any]:
         name, is_axis, value = word.partition("=")
         if is_axis:
             said[name] = value_of_axis(name, value)
-        elif word in FORMATS:
-            said["arch"] = word
+        elif arch_named(word) in FORMATS:
+            said["arch"] = arch_named(word)
         else:
             said["release"] = word
     return said

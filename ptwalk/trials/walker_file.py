@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -66,9 +67,47 @@ def _run(path: Path) -> Any:
             if Path(entry.filename).name == path.name
         ]
         where = f", line {lines[-1]}" if lines else ""
+        missing = _NO_SUCH_NAME.match(str(error)) if isinstance(error, ImportError) else None
+        if missing is not None and missing[2].startswith("ptwalk"):
+            raise NotAWalker(f"{path.name}{where}: {_instead_of(missing[1], missing[2])}") from None
         raise NotAWalker(
             f"{path.name}{where}: running the file raised {type(error).__name__}: {error}"
         ) from None
     finally:
         sys.path.pop(0)
     return module
+
+
+_NO_SUCH_NAME = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
+# C's accessors that are written otherwise here, by pattern; "entry" is what `await pmd.read()` gave.
+_IN_C = (
+    (r"(p..d?|pte)_none", "none(entry)"),
+    (r"(p..d?|pte)_present", "entry.linux_present"),
+    (r"(p..d?)_(leaf|large|trans_huge|huge)|pmd_trans_huge", "leaf(entry)"),
+    (r"(p..d?|pte)_bad", "bad(entry)"),
+    (r"p(..d?|te)_same", "same(entry, other)"),
+    (r"(pte|pmd)_young", "entry.accessed"),
+    (r"(pte|pmd)_dirty", "entry.dirty"),
+    (r"(pte|pmd)_write", "entry.writable"),
+    (r"(pte|pmd)_pfn|pfn_to_page|pte_page|pmd_page", "page_of(mm, entry)"),
+    (r"READ_ONCE|(ptep|pmdp|pudp|p4dp|pgdp)_get(_lockless)?", "await pte.read()"),
+    (r"set_(pte|pmd|pud)(_at)?|WRITE_ONCE", "await pte.write(raw)"),
+    (r"(pte|pmd|pud)_clear", "await pte.clear()"),
+    (r"(ptep|pmdp)_get_and_clear", "await pte.get_and_clear()"),
+    (r"(ptep|pmdp)_(test_and_)?clear_young", "await pte.test_and_clear_young()"),
+    (
+        r"(pte|pmd)_(mkold|mkclean|mkdirty|mkyoung|wrprotect)",
+        "await pte.update('mkold'), or 'wrprotect', ...",
+    ),
+    (r"ptep_set_wrprotect", "await pte.update('wrprotect')"),
+)
+
+
+def _instead_of(name: str, module: str) -> str:
+    """What to write instead of a name that a module of ptwalk does not have."""
+    for pattern, instead in _IN_C:
+        if re.fullmatch(pattern, name):
+            return f"{module} has no {name}; here it is written {instead} (docs/check-your-own-walker.md)"
+    near = difflib.get_close_matches(name, dir(sys.modules[module]), n=2)
+    hint = f"did you mean {' or '.join(near)}?" if near else "docs/check-your-own-walker.md lists the names"
+    return f"{module} has no {name}; {hint}"

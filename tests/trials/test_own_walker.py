@@ -297,7 +297,11 @@ def test_a_replay_line_says_the_whole_kernel(kernel):
     [
         (lambda: ptwalk.check_walker(locked, against="mummap"), "did you mean munmap?"),
         (lambda: ptwalk.check_walker(locked, against=None), "takes a changer's name"),
-        (lambda: ptwalk.explore("munmap-vs-damon-v34", release="5.15"), "did you mean 5.15.0?"),
+        (lambda: ptwalk.explore("munmap-vs-damon-v34", release="6.12"), "between 6.6 and 6.14: try both"),
+        (lambda: ptwalk.explore("munmap-vs-damon-v34", release=6.1), 'release="6.1"'),
+        (lambda: ptwalk.check_walker(locked, against="khugepaged"), "did you mean collapse-anon?"),
+        (lambda: ptwalk.check_walker(locked, against=[]), "names nobody"),
+        (lambda: ptwalk.check_walker(locked, against=["munmap", "reclaim"]), "has no 'reclaim'"),
         (lambda: ptwalk.explore("munmap-vs-damon-v34", preemptable=True), "did you mean preemptible?"),
     ],
 )
