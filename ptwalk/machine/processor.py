@@ -31,6 +31,11 @@ DEPTH = 0xFF
 SECTION = 0x100
 
 
+def held_locks(cpu: int) -> str:
+    """The name of the cell that lists the locks which a CPU holds."""
+    return f"CPU{cpu}: held locks"
+
+
 class Cpu:
     """The cells of one CPU, and its store of free frames."""
 
@@ -45,7 +50,7 @@ class Cpu:
         self.softirq = softirq  # not a CPU but the context in which RCU callbacks run
         self.irq = add("interrupts", 1)
         self.rcu = add("rcu", 0)
-        self.held = add("held locks", ())
+        self.held = machine.cells.add(held_locks(index), ())
         self.claim = add("what it concluded held", 0)  # see RereadEntry
         self.tlb = add("tlb", ()) if user else -1
         self.walking = add("hardware walk", 0) if user else -1

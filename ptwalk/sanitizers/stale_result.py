@@ -32,7 +32,7 @@ class StaleResult:
             happened = f"CPU{seen.cpu} {seen.text}, but {seen.result}: what it writes nobody will read"
             cause = (
                 "the page was pinned after the changer had looked for pins, and the second look missed "
-                "the cleared pmd"
+                "the entry that was cleared"
             )
         else:
             happened = f"CPU{seen.cpu} {seen.text}, which is {describe_frame(frame)}"

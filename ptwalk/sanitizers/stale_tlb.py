@@ -1,16 +1,22 @@
 """Memory given back while some CPU's hardware can still use it.
 
 Room: sanitizers.  Invariants: a data page is freed only when no TLB maps it; a table only when no paging-structure
-cache names it; nobody's access goes through a translation to a page that is gone.
+cache names it; nobody's access goes through a translation to a page that is gone; and when all is over no TLB allows
+what the tables have taken away.
 """
 
 from __future__ import annotations
 
 from ptwalk.arch import EntryState
-from ptwalk.trace.observation import CachedSeen, FrameSeen, Observation
+from ptwalk.trace.observation import CachedSeen, EndOfRun, FrameSeen, Observation
 from ptwalk.trace.report import Report, describe_frame, report_on
 
 RULE = "clear the entry, flush the TLBs of every CPU that may have it, and only then free: unlink, flush, wait, free"
+
+RULE_OF_CHANGES = (
+    "whoever takes something away from an entry that hardware may use (the mapping, the right to write, the D bit)"
+    " flushes every CPU that runs the address space"
+)
 
 
 class StaleTlb:
@@ -39,6 +45,24 @@ class StaleTlb:
             if _names(seen, cached, frame):
                 return self._too_early(seen, cached, frame)
         return None
+
+    def at_end(self, end: EndOfRun) -> Report | None:
+        """The report of a translation that nobody flushed, or None."""
+        if not end.stale:
+            return None
+        cached, now = end.stale[0]
+        was, entry = end.format.decode(cached.raw, cached.level), end.format.decode(now, cached.level)
+        says = f"its entry is {now:#x} ({entry.marks})" if now else "nothing is mapped there"
+        return Report(
+            self.name,
+            "translation left in a TLB",
+            f"at the end CPU{cached.cpu} still has {cached.level} {cached.raw:#x} ({was.marks}) cached for"
+            f" {cached.va:#x}, and {says}",
+            RULE_OF_CHANGES,
+            "the entry was cleared, moved, write-protected or made clean, and that range or that CPU was not flushed",
+            -1,
+            tuple(frame for frame in end.frames if frame.pa == was.address),
+        )
 
     def _too_early(self, seen: Observation, cached: CachedSeen, frame: FrameSeen) -> Report:
         table = frame.state == "table"

@@ -18,6 +18,7 @@ from ptwalk.machine.machine import Machine
 from ptwalk.machine.observe import Sanitizer, at_end, observer
 from ptwalk.machine.operation import Memory
 from ptwalk.machine.program import CpuProgram, Program
+from ptwalk.scenarios.aftermath import stale_translations, stray_mappings
 from ptwalk.trace.report import Report
 
 FORMATS = {"x86-64": "x86-64-4level", "arm64": "arm64-4k-48"}
@@ -96,7 +97,8 @@ class Stage:
 
         def last_check(memory: Memory) -> Report | None:
             strays = tuple(addr for mm in self.kernel.mms for addr in stray_mappings(mm, memory))
-            end = replace(at_end(machine, memory, roots), strays=strays)
+            stale = tuple(each for mm in self.kernel.mms for each in stale_translations(mm, memory))
+            end = replace(at_end(machine, memory, roots), strays=strays, stale=stale)
             for judge in judges:
                 report: Report | None = judge.at_end(end)
                 if report is not None:
@@ -118,26 +120,3 @@ class Stage:
             f"kernel {config.release}, {self.machine.format.name}, TLB flush by {config.flush}, tables "
             f"freed {freed}{preempt}"
         )
-
-
-def stray_mappings(mm: Mm, memory: Memory) -> list[int]:
-    """Addresses that an address space maps in one memory vector outside of its attached VMAs."""
-    machine, cells = mm.machine, [*memory, *mm.machine.cells.initial[len(memory) :]]
-    vmas, levels = cells[mm.vma_set], mm.format.levels
-    found: list[int] = []
-    tables = [(mm.pgd, 0, 0)]
-    while tables:
-        table, depth, base = tables.pop()
-        level = levels[depth]
-        for index in sorted({*table.contents, *table.entry_cells}):
-            cell = table.entry_cells.get(index)
-            raw = table.contents[index] if cell is None else cells[cell]
-            addr = base + (index << level.shift)
-            child = machine.child(raw, level)
-            if child is not None and depth + 1 < len(levels):
-                tables.append((child, depth + 1, addr))
-            elif child is None and machine.format.decode(raw, level).linux_present:
-                size = level.size
-                if not any(start <= addr and addr + size <= end for start, end in vmas):
-                    found.append(addr)
-    return sorted(found)

@@ -157,3 +157,4 @@ class EndOfRun:
     dirty_mapped: frozenset[int] = frozenset()  # those of them that some entry calls dirty
     pages: tuple[PageSeen, ...] = ()
     strays: tuple[int, ...] = ()  # first addresses of mappings that no VMA covers
+    stale: tuple[tuple[CachedSeen, int], ...] = ()  # translations that are left, and what the entry holds now

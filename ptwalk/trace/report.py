@@ -16,7 +16,10 @@ from ptwalk.trace.observation import FrameSeen, LockSeen, Observation
 
 @dataclass(frozen=True, slots=True)
 class ReportStep:
-    """One step of the failing run.  `frame` is the frame it touches, `leads_to` the frame its entry names."""
+    """One step of the failing run.
+
+    `frame` is the frame it touches, `leads_to` the frame that its entry names, `entry` that entry ("" if none).
+    """
 
     number: int
     cpu: int
@@ -28,6 +31,7 @@ class ReportStep:
     line: int = 0
     frame: int | None = None
     leads_to: int | None = None
+    entry: str = ""
 
     @property
     def place(self) -> str:
@@ -39,6 +43,16 @@ class ReportStep:
     def to_json(self) -> dict[str, Any]:
         """The step as JSON values."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def lines_of(story: Sequence[ReportStep]) -> list[str]:
+    """The steps of a story as lines, their columns aligned."""
+    width = max((len(str(step.number)) for step in story), default=0)
+    says = max((len(step.text) for step in story), default=0)
+    return [
+        f"step {step.number:>{width}}  CPU{step.cpu} {step.text:<{says}}  {step.place}".rstrip()
+        for step in story
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +103,7 @@ class Report:
             lines.append(f"{frame.name}: {describe_frame(frame)}")
         if self.cpu >= 0:
             lines.append(f"CPU{self.cpu} holds: {', '.join(map(str, self.held)) if self.held else 'no lock'}")
-        if self.story:
-            width = max(len(str(step.number)) for step in self.story)
-            says = max(len(step.text) for step in self.story)
-            lines += [
-                f"step {step.number:>{width}}  CPU{step.cpu} {step.text:<{says}}  {step.place}".rstrip()
-                for step in self.story
-            ]
+        lines += lines_of(self.story)
         lines.append(f"rule: {self.rule}")
         lines.append(f"likely: {self.cause}")
         if self.replay:
@@ -175,22 +183,34 @@ def report_on(
 
 def _story(steps: Sequence[ReportStep], cpu: int, frames: set[int]) -> tuple[ReportStep, ...]:
     # The bad step; before it, what others did to the frames and to entries that named them, and where this CPU
-    # last read such an entry.
+    # last read such an entry or took hold of the frame.
     if not steps:
         return ()
     chosen = [steps[-1]]
     seen_kinds: set[tuple[int, str]] = set()
+    followed = _followed(steps, cpu) if frames == {NOWHERE} else ""
     for step in reversed(steps[:-1]):
-        about = step.frame in frames or step.leads_to in frames
+        about = step.frame in frames or step.leads_to in frames or (step.entry and step.entry == followed)
         if not about:
             continue
         key = (step.cpu, step.kind)
-        mine = step.cpu == cpu and step.kind in ("read", "lock") and step.leads_to in frames
+        reads = step.kind in ("read", "lock") and (step.leads_to in frames or bool(followed))
+        mine = step.cpu == cpu and (reads or step.kind == "get_page")
         theirs = step.cpu != cpu and step.kind in _TELLING
         if (mine or theirs) and key not in seen_kinds:
             seen_kinds.add(key)
             chosen.append(step)
     return tuple(reversed(chosen))
+
+
+NOWHERE = -1
+"""The number of a frame where the machine has no RAM."""
+
+
+def _followed(steps: Sequence[ReportStep], cpu: int) -> str:
+    """The entry that led this CPU nowhere: the last one it loaded before the bad step."""
+    loaded = (step.entry for step in reversed(steps[:-1]) if step.cpu == cpu and step.kind == "read")
+    return next(loaded, "")
 
 
 _TELLING = frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ptwalk.trace.report import Report
+from ptwalk.trace.report import Report, ReportStep, lines_of
 from ptwalk.trace.schedule import Schedule
 
 Outcome = Literal["bug", "safe", "incomplete"]
@@ -23,6 +23,7 @@ class Finding:
     that simulated code must not do), "violation" (an operation refused), "at end" (the last check failed), or
     "observer" for a plain sentence of an observer.  `cpu` is the CPU's number or None; `file` and `line` are the
     place in the source ("" and 0 if there is none); `step` counts the steps of that CPU from 1, 0 before the first.
+    Whoever replays the schedule adds the `story`, the steps that took the locks still held, and the line to `replay`.
     """
 
     kind: str
@@ -31,9 +32,12 @@ class Finding:
     file: str = ""
     line: int = 0
     step: int = 0
+    story: tuple[ReportStep, ...] = ()
+    replay: str = ""
 
     def __str__(self) -> str:
-        return self.text
+        replay = [f"replay: {self.replay}"] if self.replay else []
+        return "\n".join([self.text, *lines_of(self.story), *replay])
 
     def to_json(self) -> dict[str, Any]:
         """The finding as JSON values."""
@@ -45,12 +49,16 @@ class Finding:
             "file": self.file,
             "line": self.line,
             "step": self.step,
+            "story": [step.to_json() for step in self.story],
+            "replay": self.replay,
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Finding:
         """The finding written by `to_json`."""
-        return cls(**{key: value[key] for key in ("kind", "text", "cpu", "file", "line", "step")})
+        fields = {key: value[key] for key in ("kind", "text", "cpu", "file", "line", "step")}
+        story = tuple(ReportStep(**step) for step in value.get("story", ()))
+        return cls(**fields, story=story, replay=value.get("replay", ""))
 
 
 def in_words(count: int) -> str:

@@ -15,8 +15,9 @@ from ptwalk.explore.replay import Replay, follow, replay_on
 from ptwalk.explore.search import Search, limits_of
 from ptwalk.explore.space import StateSpace
 from ptwalk.machine.program import Program
+from ptwalk.trace.report import Report
 from ptwalk.trace.schedule import Schedule
-from ptwalk.trace.verdict import Verdict
+from ptwalk.trace.verdict import Finding, Verdict
 from ptwalk.trials.story import told, with_the_act_last
 from ptwalk.trials.subject import program_of
 
@@ -50,18 +51,19 @@ def explore(
 
 def with_words(program: Program, verdict: Verdict, what: object = None) -> Verdict:
     """The verdict with the whole story in its report, and a schedule whose last turn is the act alone."""
-    if verdict.schedule is None or not hasattr(verdict.report, "told_with"):
+    if verdict.schedule is None or not isinstance(verdict.report, Report | Finding):
         return verdict
+    if isinstance(verdict.report, Finding) and verdict.report.kind == "misuse":
+        return verdict  # such code does not do the same again
     cpus = tuple(verdict.schedule.cpus())
     space = StateSpace(program)
     try:
-        if verdict.minimal:
+        if verdict.minimal and isinstance(verdict.report, Report):
             cpus = with_the_act_last(space, cpus)
         done = follow(space, cpus)
     finally:
         space.close()
-    names = [cpu.name for cpu in program.cpus]
-    report = told(done, names, replay_line(what, program.name, done.schedule))
+    report = told(done, program, replay_line(what, program.name, done.schedule))
     return replace(verdict, report=report, schedule=done.schedule)
 
 
@@ -70,6 +72,8 @@ def replay_line(what: object, name: str, schedule: Schedule) -> str:
     own = getattr(what, "replay_line", None)
     if own is not None:
         return str(own(schedule))
+    if isinstance(what, Program):
+        return f'ptwalk.replay(program, "{schedule}")'
     return f"ptwalk replay {shlex.quote(name)} {shlex.quote(str(schedule))}"
 
 
@@ -81,6 +85,5 @@ def replay(what: object, schedule: Schedule | str | Sequence[int], **kernel: Any
     """
     program = program_of(what, **kernel)
     done = replay_on(program, schedule)
-    names = [cpu.name for cpu in program.cpus]
-    report = told(done, names, replay_line(what, program.name, done.schedule))
+    report = told(done, program, replay_line(what, program.name, done.schedule))
     return replace(done, report=report)

@@ -5,28 +5,52 @@ Room: trials.  Runs the schedule once more and asks each step what it touched.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from ptwalk.explore.replay import Replay, Step
 from ptwalk.explore.space import StateSpace
-from ptwalk.machine.entries import EntryOperation
+from ptwalk.machine.entries import EntryOperation, EntryPointer
 from ptwalk.machine.frames import Frame, FrameOperation
 from ptwalk.machine.locks import LockOperation
+from ptwalk.machine.processor import held_locks
+from ptwalk.machine.program import Program
 from ptwalk.machine.tlb import HardwareLoad, TouchPage
 from ptwalk.trace.report import Report, ReportStep
+from ptwalk.trace.verdict import Finding
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 _MACHINE = str(Path(_PACKAGE) / "machine")
 
 
-def told(replay: Replay, names: list[str], command: str) -> Any:
-    """The replay's report with its story and the line to paste; anything but a `Report` comes back as it is."""
+def told(replay: Replay, program: Program, command: str) -> Any:
+    """The replay's report with its story and the line to paste; what is neither report nor finding stays as it is."""
     report = replay.report
+    if isinstance(report, Finding):
+        story = tuple(_step(step) for step in _took_what_is_held(replay, program))
+        return dataclasses.replace(report, story=story, replay=command)
     if not isinstance(report, Report):
         return report
     steps = [_step(step) for step in replay.steps]
-    return report.told_with(steps, names).replayed_by(command)
+    return report.told_with(steps, [cpu.name for cpu in program.cpus]).replayed_by(command)
+
+
+def _took_what_is_held(replay: Replay, program: Program) -> list[Step]:
+    """The steps that took each lock that a CPU holds when the run stops: who waits, waits for one of them."""
+    found: list[Step] = []
+    for cpu in range(len(program.cpus)):
+        name = held_locks(cpu)
+        if name not in program.cells:
+            continue  # a program without the kernel's locks
+        cell = program.cells.number(name)
+        held: list[tuple[Any, Step]] = []
+        for step in replay.steps:
+            before, after = ((*memory[cell : cell + 1], ())[0] for memory in (step.before, step.after))
+            held = [pair for pair in held if pair[0] in after]
+            held += [(lock, step) for lock in after if lock not in before]
+        found += [step for _, step in held]
+    return sorted(found, key=lambda step: step.number)
 
 
 def replay_json(replay: Replay) -> dict[str, Any]:
@@ -46,15 +70,15 @@ def _step(step: Step) -> ReportStep:
     operation = step.operation
     frame: Frame | None = None
     leads_to: int | None = None
+    entry = ""
     if isinstance(operation, EntryOperation | HardwareLoad):
         pointer = operation.pointer
-        frame = pointer.frame
+        frame, entry = pointer.frame, repr(pointer)
         # A load leads to what it found; a store to what it cut off.
-        raw = step.before[pointer.cell]
-        child = pointer.machine.child(raw, pointer.level)
-        if child is None and pointer.cell < len(step.after):
-            child = pointer.machine.child(step.after[pointer.cell], pointer.level)
-        leads_to = None if child is None else child.number
+        named = _named(pointer, step.before[pointer.cell])
+        if named is None and pointer.cell < len(step.after):
+            named = _named(pointer, step.after[pointer.cell])
+        leads_to = None if named is None else named.number
     elif isinstance(operation, LockOperation):
         frame = operation.lock.frame
     elif isinstance(operation, FrameOperation | TouchPage):
@@ -71,7 +95,19 @@ def _step(step: Step) -> ReportStep:
         line,
         None if frame is None else frame.number,
         leads_to,
+        entry,
     )
+
+
+def _named(pointer: EntryPointer, raw: int) -> Frame | None:
+    """The table, or the data page, that a word in an entry names."""
+    machine = pointer.machine
+    child = machine.child(raw, pointer.level)
+    if child is not None or not raw:
+        return child
+    entry = machine.format.decode(raw, pointer.level)
+    maps = entry.linux_present and entry.address is not None and machine.is_page(entry.address)
+    return machine.frame_at(entry.address) if maps and entry.address is not None else None
 
 
 def _place(step: Step) -> tuple[str, int, str]:
