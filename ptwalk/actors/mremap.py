@@ -22,7 +22,7 @@ from ptwalk.kernel.pgtable import (
     pte_offset_map_lock,
     pte_unmap_unlock,
 )
-from ptwalk.kernel.rmap import RmapChange
+from ptwalk.kernel.rmap import RmapChange, RmapTree
 from ptwalk.kernel.tlbflush import flush_tlb_mm_range
 from ptwalk.kernel.vma import ChangeVmas, Vma, VmasIn
 from ptwalk.kernel.vma_lock import vma_start_write
@@ -88,6 +88,14 @@ async def move_page_tables(vma: Vma, old: int, new: int, length: int, flush_late
         done += chunk
 
 
+def rmap_trees_to_lock(vma: Vma) -> tuple[RmapTree, ...]:
+    """The reverse maps whose locks are held for writing while a table or a huge entry is moved.
+
+    *Source*: mm/mremap.c take_rmap_locks; always since 97113eb39fa7 (5.14).
+    """
+    return vma.rmap_trees if vma.mm.kernel.config.move_rmap_locks == "always" else ()
+
+
 async def move_normal_pmd(
     vma: Vma, addr: int, old: EntryPointer, new: EntryPointer, flush_late: bool
 ) -> bool:
@@ -99,7 +107,8 @@ async def move_normal_pmd(
     mm = vma.mm
     if not is_table(await old.read()):
         return False
-    for tree in vma.rmap_trees:
+    trees = rmap_trees_to_lock(vma)
+    for tree in trees:
         await down_write(tree.rwsem)
     moved = False
     if none(await new.read()):
@@ -121,7 +130,7 @@ async def move_normal_pmd(
         await spin_unlock(old_lock)
         if moved and flush_late:
             await flush_tlb_mm_range(mm, addr, addr + old.level.size)
-    for tree in reversed(vma.rmap_trees):
+    for tree in reversed(trees):
         await up_write(tree.rwsem)
     return moved
 
@@ -133,7 +142,8 @@ async def move_huge_pmd(vma: Vma, addr: int, to: int, old: EntryPointer, new: En
     *Source*: mm/huge_memory.c move_huge_pmd, 5.15.
     """
     mm = vma.mm
-    for tree in vma.rmap_trees:
+    trees = rmap_trees_to_lock(vma)
+    for tree in trees:
         await down_write(tree.rwsem)
     moved = False
     old_lock, new_lock = pmd_lockptr(mm, old), pmd_lockptr(mm, new)
@@ -152,7 +162,7 @@ async def move_huge_pmd(vma: Vma, addr: int, to: int, old: EntryPointer, new: En
                 await spin_unlock(new_lock)
             moved = True
         await spin_unlock(old_lock)
-    for tree in reversed(vma.rmap_trees):
+    for tree in reversed(trees):
         await up_write(tree.rwsem)
     return moved
 

@@ -34,12 +34,17 @@ if TYPE_CHECKING:
 async def unmap_vmas(tlb: MmuGather, vmas: Sequence[Vma], start: int, end: int) -> None:
     """M2: clears the leaf entries of a range, each under its table's lock, and queues their pages.
 
+    A VM_PFNMAP mapping holds no reference on its pages: from 5.19 it is flushed here, while its VMA can still be found
+    from the file's side, for afterwards the driver may take the pages back at once (CVE-2022-39188).
+
     *Locking*: the VMAs are detached, or the mmap lock or a VMA lock is held.
     *May see*: A and D bits set by hardware up to the clear; entries that others cleared before.
     *Source*: mm/memory.c unmap_vmas, zap_pmd_range, zap_pte_range, 5.15.
     """
     for vma in vmas:
         await unmap_page_range(tlb, vma, max(start, vma.start), min(end, vma.end))
+        if "VM_PFNMAP" in vma.flags and vma.mm.kernel.config.pfnmap_flush == "before the rmap is left":
+            await tlb_flush_mmu_tlbonly(tlb)
 
 
 async def unmap_page_range(tlb: MmuGather, vma: Vma, start: int, end: int) -> None:
@@ -97,6 +102,8 @@ async def zap_ptes_locked(tlb: MmuGather, vma: Vma, pte: EntryPointer, start: in
         if not old.linux_present or old.address is None:
             continue
         tlb.remove_entry(addr, mm.format.page_size)
+        if "VM_PFNMAP" in vma.flags:
+            continue  # no page of Linux's: nothing to count, no reference to drop
         page = mm.machine.frame_at(old.address)
         if vma.file is not None and old.dirty:
             await MarkDirty(page)

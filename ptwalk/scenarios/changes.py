@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ptwalk.actors.collapse_file import retract_page_tables
 from ptwalk.actors.fault import page_fault
 from ptwalk.actors.khugepaged import collapse_huge_page
 from ptwalk.actors.madvise import madvise_dontneed
@@ -15,7 +16,7 @@ from ptwalk.actors.user import touch
 from ptwalk.kernel.kernel import allocates
 from ptwalk.kernel.vma_lock import lock_vma_under_rcu, vma_end_read
 from ptwalk.scenarios.changers import CHANGER, CHANGERS
-from ptwalk.scenarios.ground import file_mapping, span
+from ptwalk.scenarios.ground import file_mapping, shared_with_a_child, span
 from ptwalk.scenarios.pair import WALKER, pair
 from ptwalk.scenarios.scenario import Never, Scenario
 from ptwalk.scenarios.stage import Stage
@@ -63,6 +64,18 @@ def _munmap_file(stage: Stage) -> None:
     mm = ground.mm
     stage.run(CHANGER, munmap, mm, ground.addr, ground.addr + span(mm))
     stage.run("program", touch, mm, ground.addr)
+
+
+def _retract(stage: Stage) -> None:
+    ground = file_mapping(stage, (CHANGER,), populate=False)
+    stage.run(CHANGER, munmap, ground.mm, ground.addr, ground.addr + span(ground.mm))
+    stage.run("collapse", retract_page_tables, stage.kernel, ground.file, 0)
+
+
+def _copy_on_write(stage: Stage) -> None:
+    ground = shared_with_a_child(stage, (WALKER, CHANGER))
+    stage.run(WALKER, fault, ground.mm, ground.addr)
+    stage.run(CHANGER, dontneed, ground.mm, ground.addr)
 
 
 def _two_faults(stage: Stage) -> None:
@@ -145,6 +158,22 @@ CHANGES = (
         cpus=("program", CHANGER),
         user=("program",),
         source="mm/memory.c zap_pte_range, 5.15",
+    ),
+    Scenario(
+        "dontneed-vs-copy-on-write",
+        "a fault copies a shared page while MADV_DONTNEED throws it away: the pte is compared again under the lock",
+        _copy_on_write,
+        Never(),
+        source="mm/memory.c do_wp_page, wp_page_copy, 5.15",
+    ),
+    Scenario(
+        "munmap-vs-retract",
+        "a file collapse cuts a table off in a range that munmap frees: munmap leaves the file's tree first, and waits",
+        _retract,
+        Never(),
+        cpus=("collapse", CHANGER),
+        release="6.6",
+        source="mm/khugepaged.c retract_page_tables, 6.6.9; mm/memory.c free_pgtables, 6.6.9",
     ),
 )
 """Scenarios of two changers."""

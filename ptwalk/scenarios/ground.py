@@ -123,6 +123,15 @@ def file_mapping(
     return Ground(mm, vma, addr, page_at(mm, addr), mapping)
 
 
+def shared_with_a_child(stage: Stage, threads: Sequence[str]) -> Ground:
+    """One page, mapped read-only because a forked child maps it too: the next write copies it."""
+    mm, child = stage.mm(threads=threads), stage.mm("child")
+    addr, page = home(mm), stage.machine.new_frame("anon", "page")
+    for each in (mm, child):
+        each.map(addr, addr + mm.format.page_size, populate=[addr], pages=[page], write=False)
+    return Ground(mm, mm.initial_vmas[0], addr, page)
+
+
 def far_neighbour(mm: Mm) -> Vma:
     """A VMA two spans above: it shares the PMD table and every table above it, but no pte table."""
     start = home(mm) + 2 * span(mm)

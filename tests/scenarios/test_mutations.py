@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from ptwalk.actors import collapse_file, exit, khugepaged, madvise, mremap, munmap
-from ptwalk.kernel import fault, memory, mmu_gather, pgtable
+from ptwalk.actors import collapse_file, exit, khugepaged, madvise, mprotect, mremap, munmap
+from ptwalk.actors import fault as fault_actor
+from ptwalk.kernel import fault, huge_memory, memory, mmu_gather, pgalloc, pgtable, vma_lock
 from ptwalk.machine import rcu
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.frames import free_frame
@@ -83,6 +84,71 @@ class BlindPageCount(khugepaged.PageCount):
 
     def execute(self, memory: Any, cpu: int) -> Any:
         return 0, 0
+
+
+class BlindStartRead(vma_lock.VmaStartRead):
+    """Stands for the try to read-lock a VMA: it does not look at the sequence number."""
+
+    def execute(self, memory: Any, cpu: int) -> Any:
+        mine = self.vma.mm.machine.cpus[cpu].held
+        memory[self.vma.lock.readers[cpu]] += 1
+        memory[mine] = (*memory[mine], f"{self.vma.lock.name}:read")
+        return True
+
+
+class ImpatientStartWrite(vma_lock.VmaStartWrite):
+    """Stands for the write lock of a VMA: it does not wait for readers."""
+
+    def enabled(self, memory: Any, cpu: int) -> bool:
+        return True
+
+
+class NoPin(gup_fast.GetPageUnlessZero):
+    """Stands for the reference that GUP-fast takes: it only looks whether there is one."""
+
+    def execute(self, memory: Any, cpu: int) -> Any:
+        return memory[self.frame.folio.refs] > 0
+
+
+async def pages_first(tlb: Any) -> None:
+    """Stands for tlb_flush_mmu: the pages go before the flush."""
+    for page in tlb.pages:
+        await mmu_gather.PutPage(page)
+    tlb.pages = []
+    await FLUSH_MMU(tlb)
+
+
+FLUSH_MMU = mmu_gather.tlb_flush_mmu
+
+
+async def split_without_invalid_entry(mm: Any, pmd: EntryPointer, addr: int) -> None:
+    """Stands for the split of a huge page: what hardware sets in the huge entry meanwhile is not looked at."""
+    format, start, huge = mm.format, addr & -pmd.level.size, await pmd.read()
+    table = await huge_memory.WithdrawTable(mm, addr)
+    assert table is not None
+    for page in mm.pages_in(start, start + pmd.level.size):
+        leaf = format.make_leaf(huge.address + page - start, "pte", write=True, dirty=huge.dirty)
+        await table.entry(format.index(page, "pte"), "pte").write(leaf)
+    await pmd.write(format.make_table(table.pa, pmd.level))
+    await huge_memory.flush_tlb_mm_range(mm, start, start + pmd.level.size)
+
+
+async def detached_late(mm: Any, start: int, end: int, *, downgrade: bool) -> bool:
+    """Stands for do_munmap: the VMA is detached after the downgrade."""
+    vmas = await munmap.VmasIn(mm, start, end)
+    below, above = await munmap.Neighbours(mm, start, end)
+    await munmap.mmap_write_downgrade(mm)
+    await munmap.DetachVmas(mm, vmas)
+    await munmap.unmap_region(mm, vmas, below, above)
+    return True
+
+
+async def installs_at_once(mm: Any, upper: EntryPointer) -> None:
+    """Stands for pte_alloc: it does not look again whether somebody was faster."""
+    table = await pgalloc.AllocateFrame(mm.machine, "pte")
+    await pgalloc.spin_lock(pgalloc.lock_of_table(mm, upper.frame))
+    await upper.write(mm.format.make_table(table.pa, upper.level), unlinks=table)
+    await pgalloc.spin_unlock(pgalloc.lock_of_table(mm, upper.frame))
 
 
 async def nobody_left(mm: Any) -> int:
@@ -351,6 +417,103 @@ MUTATIONS = (
         "user-access-vs-damon-now",
         ("damon", "user-access"),
         axes={"clear_young": "load and store"},
+    ),
+    # --- and some more of each kind ---
+    Mutation(
+        "munmap detaches the VMA after the downgrade",
+        "munmap-vs-read-walk",
+        ("read", "munmap"),
+        without(munmap, "do_munmap", instead=detached_late),
+    ),
+    Mutation(
+        "a VMA is read-locked though it is write-locked",
+        "munmap-vs-vma-lock-walk",
+        ("vma-lock", "munmap"),
+        without(vma_lock, "VmaStartRead", instead=BlindStartRead),
+    ),
+    Mutation(
+        "the write lock of a VMA does not wait for readers",
+        "munmap-vs-vma-lock-walk",
+        ("vma-lock", "munmap"),
+        without(vma_lock, "VmaStartWrite", instead=ImpatientStartWrite),
+    ),
+    Mutation(
+        "the page fault takes no mmap_lock",
+        "munmap-vs-fault",
+        ("fault", "munmap"),
+        without(fault_actor, "mmap_read_lock", "mmap_read_unlock"),
+    ),
+    Mutation(
+        "a file collapse of 6.6 takes no lock of the file's tree",
+        "munmap-vs-retract",
+        (),
+        without(collapse_file, "down_read", "up_read"),
+    ),
+    Mutation(
+        "GUP-fast does not pin",
+        "munmap-vs-gup",
+        ("gup-fast", "munmap"),
+        without(gup_fast, "GetPageUnlessZero", instead=NoPin),
+    ),
+    Mutation(
+        "a table is installed without a second look",
+        "fault-vs-fault",
+        ("fault", "fault"),
+        without(fault, "table_alloc", instead=installs_at_once),
+    ),
+    Mutation(
+        "copy on write looks at the pte only once",
+        "dontneed-vs-copy-on-write",
+        (),
+        without(fault, "same", instead=lambda one, other: True),
+    ),
+    Mutation(
+        "pages are freed before the flush",
+        "munmap-vs-program",
+        ("program", "munmap"),
+        without(mmu_gather, "tlb_flush_mmu", instead=pages_first),
+    ),
+    Mutation(
+        "mprotect does not flush",
+        "mprotect-vs-program",
+        (),
+        without(mprotect, "tlb_finish_mmu"),
+    ),
+    Mutation(
+        "copy on write does not flush",
+        "copy-on-write-vs-program",
+        (),
+        without(fault, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "the split of a huge page does not flush",
+        "thp-split-vs-program",
+        ("program", "thp-split"),
+        without(huge_memory, "flush_tlb_mm_range"),
+    ),
+    Mutation(
+        "the split of a huge page does not make it invalid first",
+        "thp-split-vs-program",
+        ("program", "thp-split"),
+        without(huge_memory, "split_huge_pmd_locked", instead=split_without_invalid_entry),
+    ),
+    Mutation(
+        "a table is moved without the reverse map's locks",
+        "mremap-table-vs-reclaim",
+        (),
+        axes={"move_rmap_locks": "left out"},
+    ),
+    Mutation(
+        "a mapping without references is flushed with the rest",
+        "munmap-vs-driver-fixed",
+        (),
+        axes={"pfnmap_flush": "with the rest"},
+    ),
+    Mutation(
+        "reclaim does not hand the dirty bit on",
+        "page-reclaim-vs-program",
+        (),
+        without(rmap, "MarkDirty"),
     ),
     Mutation(
         "MADV_DONTNEED holds no lock",
