@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from ptwalk.commands.explore import add_axis, axes_said
 from ptwalk.commands.options import print_json
 from ptwalk.commands.progress_bar import ProgressBar
 
@@ -33,6 +34,7 @@ def register(verbs: Verbs) -> None:
         metavar="R",
         help="the preset to simulate (default: the newest that is not newer than the recorded kernel)",
     )
+    add_axis(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run)
 
@@ -42,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
     from ptwalk.conformance import compare
     from ptwalk.recordings import names
 
-    wanted = args.what or names()
+    wanted, axes = args.what or names(), axes_said(args)
     found: list[Comparison] = []
     with ProgressBar("comparing") as bar:
         for number, what in enumerate(wanted):
             bar.update(number, len(wanted))
-            found.append(compare(what, release=args.release))
+            found.append(compare(what, release=args.release, **axes))
     if args.json:
         print_json([comparison.to_json() for comparison in found])
     else:

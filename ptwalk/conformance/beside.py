@@ -44,7 +44,7 @@ def beside(what: str | os.PathLike[str] | Recording, *, release: str | None = No
         raise NothingBeside(
             f"{recording.name} has no simulated run: {operation.reason}; open the recording by itself"
         )
-    layout = lay_out(recording, comparison.preset, **axes)
+    layout = lay_out(recording, comparison.preset, **comparison.axes)
     projection = Projection(layout)
 
     def word(cpu: int, step: Operation, result: Hashable) -> str:

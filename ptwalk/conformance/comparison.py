@@ -7,8 +7,8 @@ the table of `differences` says why it is meant, or it is a fault of the model (
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ptwalk.conformance.differences import DIFFERENCES, Difference
@@ -16,6 +16,7 @@ from ptwalk.conformance.layout import lay_out, preset_for
 from ptwalk.conformance.operations import Modelled, operation_of
 from ptwalk.conformance.run import run_alone
 from ptwalk.conformance.vocabulary import Spoken, spoken
+from ptwalk.kernel.config import preset as preset_of
 from ptwalk.recordings import Recording, open_recording
 
 _FAULT = 1000  # what an unexplained step costs, against 1 for one that is meant
@@ -50,7 +51,8 @@ class Pair:
 class Comparison:
     """What came out for one recording.
 
-    `kernel` is the release it was recorded on, `preset` the simulated one beside it, `by` the code that was run.
+    `kernel` is the release it was recorded on, `preset` the simulated one beside it, changed by `axes`; `by` the code
+    that was run.
     `not_modelled` says why there is no simulated run, if there is none. `unknown` are recorded words that are not in
     the vocabulary; they count as differences.
     """
@@ -62,6 +64,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     not_modelled: str = ""
     unknown: tuple[str, ...] = ()
+    axes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def matched(self) -> int:
@@ -84,7 +87,8 @@ class Comparison:
         return not self.not_modelled and not self.unexplained
 
     def __str__(self) -> str:
-        head = f"{self.name} (Linux {self.kernel}, preset {self.preset})"
+        changed = "".join(f", {name}={value}" for name, value in self.axes.items())
+        head = f"{self.name} (Linux {self.kernel}, preset {self.preset}{changed})"
         if self.not_modelled:
             return f"{head}: not modelled: {self.not_modelled}"
         lines = [
@@ -108,6 +112,7 @@ class Comparison:
             "name": self.name,
             "kernel": self.kernel,
             "preset": self.preset,
+            "axes": dict(self.axes),
             "by": self.by,
             "not_modelled": self.not_modelled,
             "agrees": self.agrees,
@@ -134,20 +139,36 @@ def compare(
     """Runs the operation of a recording in the simulator and lays the two runs side by side.
 
     `what` is a recording, the name of one that ships, or a file. `release` is the preset to simulate; without it the
-    newest that is not newer than the recorded kernel; `axes` change it (`table_free="rcu"`: as a guest with paravirtual
-    flush frees its tables). Raises `PtwalkError` for a recording that cannot be read or
-    whose setup cannot be laid out; an operation or a word that is not known is told in the result.
+    newest that is not newer than the recorded kernel; `axes` change it, besides what the recording itself `shows` of
+    how that kernel was built. Raises `PtwalkError` for a recording that cannot be read or whose setup cannot be laid
+    out; an operation or a word that is not known is told in the result.
     """
     recording = what if isinstance(what, Recording) else open_recording(what)
-    preset = release or preset_for(recording.kernel)
+    preset = preset_of(release or preset_for(recording.kernel)).release
     recorded = spoken(recording.words)
     unknown = tuple(dict.fromkeys(said.word for said in recorded if not said.known))
     operation = operation_of(recording.operation)
     if not isinstance(operation, Modelled):
         return Comparison(recording.name, recording.kernel, preset, "", (), operation.reason, unknown)
+    axes = shows(recorded, preset) | axes
     simulated = run_alone(recording.name, lay_out(recording, preset, **axes), operation).words
     pairs = match(recording.operation, recorded, simulated, differences)
-    return Comparison(recording.name, recording.kernel, preset, operation.by, pairs, "", unknown)
+    return Comparison(recording.name, recording.kernel, preset, operation.by, pairs, "", unknown, axes)
+
+
+def shows(recorded: Sequence[Spoken], release: str) -> dict[str, Any]:
+    """What a recording shows of the kernel's build, where the preset has it otherwise.
+
+    No release says how x86 frees its tables before 6.15 (with PARAVIRT by RCU), nor whether flushes are broadcast.
+    """
+    words = {said.word for said in recorded}
+    queued = (word.removesuffix(":queue_free") for word in words if word.endswith(":queue_free"))
+    found = {
+        "table_free": "rcu" if any(f"{table}:free(rcu)" in words for table in queued) else None,
+        "flush": "broadcast" if any(word.endswith("flush:broadcast") for word in words) else None,
+    }
+    usual = preset_of(release)
+    return {axis: value for axis, value in found.items() if value not in (None, getattr(usual, axis))}
 
 
 def match(

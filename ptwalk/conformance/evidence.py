@@ -41,6 +41,7 @@ ATTESTED: tuple[Attested, ...] = (
     Attested("retract", "mmap write, free now", "collapse_tmpfs"),
     Attested("retract", "rmap read, free deferred", "collapse_tmpfs"),
     Attested("rmap_recheck", True, "collapse_tmpfs"),
+    Attested("move_rmap_locks", "left out", "mremap_pmd"),
     Attested("exit_locks", "none", "exit"),
     Attested("dontneed_lock", "vma read", "dontneed"),
 )

@@ -23,7 +23,8 @@ this page says why not.
 
 This page is made by `python -m ptwalk.conformance`; a test compares the two. `ptwalk conformance` prints the
 comparisons, `ptwalk conformance FILE.json` does the same for a recording of your own, of whatever kernel: the simulated
-one is then the newest preset that is not newer.
+one is then the newest preset that is not newer. How tables are freed is a choice of the build and no release says it:
+it is read off the recording. `--release` and `--axis` choose another kernel.
 
 ## How two runs are compared
 
