@@ -269,6 +269,11 @@ class PageLockStep(PageTrylockStep):
     __slots__ = ()
     kind = "folio_lock"
 
+    def cells(self, cpu: int) -> Footprint:
+        here = self.lock.machine.cpus[cpu]
+        reads, writes = super().cells(cpu)
+        return (*reads, here.rcu, here.irq), writes
+
     def enabled(self, memory: list[Any], cpu: int) -> bool:
         return not memory[self.lock.cell]
 

@@ -62,6 +62,7 @@ def observe(
         fields["irqs_on"] = bool(before[here.irq])
     if here.rcu in cells:
         fields["in_rcu"] = bool(before[here.rcu] & DEPTH)
+        fields["sections"] = here.sections(before)
     frame: Frame | None = None
     if isinstance(operation, EntryOperation | HardwareLoad):
         pointer = operation.pointer

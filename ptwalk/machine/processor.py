@@ -21,7 +21,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from ptwalk.machine.locks import Guard
-from ptwalk.machine.operation import Footprint, Operation, Violation
+from ptwalk.machine.operation import Footprint, Memory, Operation, Violation
 
 if TYPE_CHECKING:
     from ptwalk.machine.frames import Frame
@@ -65,6 +65,11 @@ class Cpu:
         depth = memory[self.rcu] & DEPTH
         if depth:
             memory[self.rcu] += SECTION - 1 if depth == 1 else -1
+
+    def sections(self, memory: Memory) -> int:
+        """How many sections it is in that may not sleep, besides kernel code that nothing preempts."""
+        depth: int = memory[self.rcu] & DEPTH
+        return depth if self.preemptible or not depth else depth - 1
 
     def may_sleep(self, memory: list[Any]) -> None:
         """A point where a kernel without preemption may schedule: a quiescent state there."""
@@ -166,6 +171,10 @@ class CondResched(CpuOperation):
     __slots__ = ()
     kind = "cond_resched"
     words = "may be rescheduled"
+
+    def footprint(self, cpu: int) -> Footprint:
+        here = self.machine.cpus[cpu]
+        return (here.rcu, here.held, here.irq), (here.rcu,)
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
         self.machine.cpus[cpu].may_sleep(memory)

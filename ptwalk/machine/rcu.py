@@ -30,13 +30,14 @@ class GracePeriodStart(Operation):
         self.machine = machine
 
     def footprint(self, cpu: int) -> Footprint:
-        return tuple(other.rcu for other in self.machine.cpus if other.index != cpu), ()
+        return tuple(other.rcu for other in self.machine.cpus), ()
 
     def execute(self, memory: list[Any], cpu: int) -> Hashable:
+        # Whoever waits sleeps, and so is at rest itself; but if it is inside a section it waits for itself.
         return tuple(
             (other.index, memory[other.rcu] // SECTION)
             for other in self.machine.cpus
-            if other.index != cpu and memory[other.rcu] & DEPTH
+            if (other.sections(memory) if other.index == cpu else memory[other.rcu] & DEPTH)
         )
 
     def text(self) -> str:

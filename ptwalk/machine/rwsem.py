@@ -73,9 +73,10 @@ class DownRead(ReadStep):
     verb = "read-locks"
 
     def cells(self, cpu: int) -> Footprint:
-        # Taking a sleeping lock is a point where a non-preemptible kernel may schedule.
+        # Taking a sleeping lock is a point where a non-preemptible kernel may schedule; interrupts must be on.
+        here = self.lock.machine.cpus[cpu]
         reads, writes = super().cells(cpu)
-        return (*reads, self.lock.machine.cpus[cpu].rcu), (*writes, self.lock.machine.cpus[cpu].rcu)
+        return (*reads, here.rcu, here.irq), (*writes, here.rcu)
 
     def enabled(self, memory: list[Any], cpu: int) -> bool:
         return not memory[self.lock.writer] and not memory[self.lock.waiting]
@@ -127,7 +128,7 @@ class WriteStep(RwsemStep):
     def cells(self, cpu: int) -> Footprint:
         here = self.lock.machine.cpus[cpu]
         own = (here.held, here.rcu)
-        return (self.lock.writer, self.lock.waiting, *self.lock.readers, *own), (
+        return (self.lock.writer, self.lock.waiting, *self.lock.readers, *own, here.irq), (
             self.lock.writer,
             self.lock.waiting,
             *own,

@@ -26,21 +26,14 @@ class LockRules:
     def observe(self, seen: Observation) -> Report | None:
         """The report of a lock taken against the rules, or not held where it is asserted, or None."""
         lock = seen.lock
+        if seen.kind == "cond_resched":
+            return self._asleep(seen)
         if lock is not None and seen.kind == "assert_locked":
             return _asserted(seen, lock)
         if lock is None or seen.kind not in _WAITING:
             return None
-        spinning = next((held for held in seen.held if not held.sleeps), None)
-        if lock.sleeps and (spinning is not None or seen.irqs_on is False):
-            inside = f"while it holds the {spinning}" if spinning is not None else "with interrupts off"
-            return report_on(
-                seen,
-                self.name,
-                "sleeping while atomic",
-                f"CPU{seen.cpu} {seen.text}, which may sleep, {inside}",
-                rule="what may sleep is taken before any spinlock, and with interrupts on",
-                cause="drop the spinlock first, and look at everything again after it is taken back",
-            )
+        if lock.sleeps and (asleep := self._asleep(seen)) is not None:
+            return asleep
         for held in seen.held:
             if _wrong(held, lock):
                 return report_on(
@@ -57,6 +50,27 @@ class LockRules:
                     cause="two CPUs that take them in opposite order wait for each other for ever",
                 )
         return None
+
+    def _asleep(self, seen: Observation) -> Report | None:
+        """The report of a step that may sleep where nothing may, or None."""
+        spinning = next((held for held in seen.held if not held.sleeps), None)
+        if spinning is not None:
+            inside = f"while it holds the {spinning}"
+        elif seen.irqs_on is False:
+            inside = "with interrupts off"
+        elif seen.sections:
+            inside = "in an RCU read-side section or with preemption off"
+        else:
+            return None
+        return report_on(
+            seen,
+            self.name,
+            "sleeping while atomic",
+            f"CPU{seen.cpu} {seen.text}, which may sleep, {inside}",
+            rule="what may sleep is done before any spinlock and outside of RCU sections, with interrupts and"
+            " preemption on",
+            cause="leave the section first, and look at everything again after it is entered anew",
+        )
 
     def at_end(self, end: EndOfRun) -> Report | None:
         """The report of a lock, an RCU section or an interrupt state that outlives the code, or None."""

@@ -80,7 +80,8 @@ class Observation:
     `level`, `index`, `old`, `new` describe the entry: `level` is what the code takes it for.
     `held` are the locks this CPU held before the step, oldest first; `owner` is the CPU that holds the lock
     taken or dropped (None: nobody).  `links` is the frame that a store hangs below an upper entry, as it was before.
-    `cached` is filled for steps that free.
+    `sections` counts the sections it is in that may not sleep (RCU, spinlocks, preemption or interrupts off).  `cached`
+    is filled for steps that free.
     `claim` is set at the last look ("reread") of a lockless walker that found nothing changed: whether what it now
     concludes (this address maps that page) was true at any moment since it pinned the page.
     `users` names who could still find his way to a table that free_pgtables cuts off, such as a VMA; "" for nobody.
@@ -100,6 +101,7 @@ class Observation:
     held: tuple[LockSeen, ...] = ()
     irqs_on: bool | None = None
     in_rcu: bool | None = None
+    sections: int = 0
     cached: tuple[CachedSeen, ...] = ()
     links: FrameSeen | None = None
     claim: bool | None = None

@@ -33,3 +33,32 @@ def test_wrong_names_are_told() -> None:
         PRESETS["6.1"].but(split_locks=True)
     with pytest.raises(UnknownAxis, match="broadcast"):
         PRESETS["6.1"].but(flush="carrier pigeon")
+
+
+@pytest.mark.parametrize(
+    ("release", "known"),
+    [("6.1.176", "6.1"), ("v6.6", "6.6"), ("5.15", "5.15.0"), ("5.15.90", "5.15.85"), ("6.14.0-rc3", "6.14")],
+)
+def test_a_stable_release_has_the_preset_of_its_series(release: str, known: str) -> None:
+    """As uname prints it."""
+    assert preset(release) == PRESETS[known]
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        ("6.12", "between 6.6 and 6.14: try both"),
+        ("9.9", "nearest is 7.1"),
+        ("mainline", "there is no preset"),
+    ],
+)
+def test_other_releases_are_told_their_neighbours(release: str, words: str) -> None:
+    """No preset is taken for another kernel's in silence."""
+    with pytest.raises(UnknownPreset, match=words):
+        preset(release)
+
+
+@pytest.mark.parametrize(("uname", "arch"), [("x86_64", "x86-64"), ("aarch64", "arm64"), ("arm64", "arm64")])
+def test_machines_by_the_name_that_uname_has(uname: str, arch: str) -> None:
+    """Both spellings are one kernel."""
+    assert preset("6.1", uname) == preset("6.1", arch)

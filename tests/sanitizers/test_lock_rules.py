@@ -1,17 +1,27 @@
 """Lock order, sleeping while atomic, and what is left over."""
 
+import pytest
+
 from ptwalk.kernel import (
+    cond_resched,
+    irqs_off,
     local_irq_disable,
     mm_find_pmd,
     mmap_read_lock,
     mmap_read_trylock,
     mmap_read_unlock,
     pmd_lock,
+    pmd_lockptr,
+    preempt_disable,
+    preempt_enable,
     pte_offset_map_lock,
     pte_unmap_unlock,
+    rcu_read,
     rcu_read_lock,
     spin_unlock,
+    synchronize_rcu,
 )
+from ptwalk.machine.locks import folio_lock, folio_unlock
 from ptwalk.machine.rwsem import down_read, up_read
 from ptwalk.sanitizers import LockRules
 from ptwalk.scenarios.ground import Ground
@@ -64,6 +74,44 @@ async def sleeps_under_a_spinlock(ground: Ground) -> None:
     await spin_unlock(pml)
 
 
+async def sleeps_with_interrupts_off(ground: Ground) -> None:
+    """Takes mmap_lock with interrupts off."""
+    async with irqs_off(ground.mm.machine), ground.mm.mmap_lock.read():
+        pass
+
+
+async def sleeps_in_rcu(ground: Ground) -> None:
+    """Takes mmap_lock for writing in a read-side section."""
+    async with rcu_read(ground.mm.machine), ground.mm.mmap_lock.write():
+        pass
+
+
+async def sleeps_with_preemption_off(ground: Ground) -> None:
+    """Takes a page lock with preemption off."""
+    await preempt_disable(ground.mm.machine)
+    await folio_lock(ground.page.folio)
+    await folio_unlock(ground.page.folio)
+    await preempt_enable(ground.mm.machine)
+
+
+async def rescheduled_under_a_spinlock(ground: Ground) -> None:
+    """Lets others run while it holds a page-table lock."""
+    async with pmd_lockptr(ground.mm, await mm_find_pmd(ground.mm, ground.addr)):
+        await cond_resched(ground.mm.machine)
+
+
+async def rescheduled(ground: Ground) -> None:
+    """Lets others run while it holds a lock that sleeps: that is right."""
+    async with ground.mm.mmap_lock.read():
+        await cond_resched(ground.mm.machine)
+
+
+async def waits_for_itself(ground: Ground) -> None:
+    """Waits for a grace period from inside a read-side section."""
+    async with rcu_read(ground.mm.machine):
+        await synchronize_rcu(ground.mm.machine)
+
+
 async def keeps_a_lock(ground: Ground) -> None:
     """Ends with mmap_lock held."""
     await mmap_read_lock(ground.mm)
@@ -96,9 +144,34 @@ def test_right_order_and_trylocks_are_not(judged):
         assert judged(LockRules(), code).outcome == "safe"
 
 
-def test_sleeping_while_atomic_is_reported(judged):
-    """A sleeping lock under a spinlock."""
-    assert judged(LockRules(), sleeps_under_a_spinlock).report.title == "sleeping while atomic"
+ASLEEP = (
+    sleeps_under_a_spinlock,
+    sleeps_with_interrupts_off,
+    sleeps_in_rcu,
+    sleeps_with_preemption_off,
+    rescheduled_under_a_spinlock,
+)
+
+
+@pytest.mark.parametrize("preemptible", [True, False])
+@pytest.mark.parametrize("code", ASLEEP)
+def test_sleeping_while_atomic_is_reported(judged, code, preemptible):
+    """What may sleep, under a spinlock, in an RCU section, with interrupts or preemption off."""
+    verdict = judged(LockRules(), code, axes={"preemptible": preemptible})
+    assert verdict.outcome == "bug" and verdict.report.title == "sleeping while atomic"
+
+
+@pytest.mark.parametrize("preemptible", [True, False])
+def test_a_point_where_one_may_sleep_is_none(judged, preemptible):
+    """Kernel code that nothing preempts may sleep of its own accord."""
+    assert judged(LockRules(), rescheduled, axes={"preemptible": preemptible}).outcome == "safe"
+
+
+@pytest.mark.parametrize("preemptible", [True, False])
+def test_who_waits_for_a_grace_period_inside_a_section_waits_for_ever(judged, preemptible):
+    """The grace period waits for the one who waits for it."""
+    verdict = judged(LockRules(), waits_for_itself, axes={"preemptible": preemptible})
+    assert verdict.outcome == "bug" and verdict.report.kind == "deadlock"
 
 
 def test_what_is_left_over_is_reported(judged):

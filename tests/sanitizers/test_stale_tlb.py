@@ -60,3 +60,22 @@ def test_flush_first_and_nothing_is_stale(judged):
     """The flush waits for the access under way, and the next one faults."""
     assert judged(StaleTlb(), write_twice, unmap_with_flush, user=True).outcome == "safe"
     assert judged(StaleTlb(), write_twice, unmap_with_flush, user=True, arch="arm64").outcome == "safe"
+
+
+async def write_protects(ground: Ground) -> None:
+    """Takes the right to write from the entry, and flushes nobody."""
+    pmd = await mm_find_pmd(ground.mm, ground.addr)
+    await pmd.lookup(await pmd.read(), ground.addr).update("wrprotect")
+
+
+async def forgets_the_accessed_bit(ground: Ground) -> None:
+    """Clears A without a flush, as Linux does."""
+    pmd = await mm_find_pmd(ground.mm, ground.addr)
+    await pmd.lookup(await pmd.read(), ground.addr).test_and_clear_young()
+
+
+def test_what_is_left_in_a_tlb_at_the_end_is_reported(judged):
+    """A right that the entry does not give any more; an accessed bit that it lost is no fault."""
+    verdict = judged(StaleTlb(), write, write_protects, user=True)
+    assert verdict.outcome == "bug" and verdict.report.title == "translation left in a TLB"
+    assert judged(StaleTlb(), write, forgets_the_accessed_bit, user=True).outcome == "safe"
