@@ -220,6 +220,7 @@ class LogTrie:
     def _settle(self, node: Node, pause: Pause) -> None:
         node.frames = pause.frames
         if pause.operation is None:
+            node.operation = None
             node.ending = "stopped" if pause.finding is not None else "finished"
             node.finding = pause.finding
             if node.coroutine is not None:
@@ -227,7 +228,11 @@ class LogTrie:
                 node.coroutine = None
             return
         operation = node.operation = pause.operation
-        node.read_cells, node.write_cells = operation.footprint(self.cpu)
+        try:
+            node.read_cells, node.write_cells = operation.footprint(self.cpu)
+        except (AttributeError, TypeError) as error:
+            self._settle(node, Pause(None, pause.frames, self._impossible(operation, error, node)))
+            return
         node.cells = tuple(dict.fromkeys((*node.read_cells, *node.write_cells)))
         for cell in node.read_cells:
             node.reads |= 1 << cell
@@ -235,6 +240,16 @@ class LogTrie:
             node.writes |= 1 << cell
         node.waits = type(operation).enabled is not Operation.enabled
         node.watched = is_strange(type(operation)) or is_strange(getattr(operation, "condition", Operation))
+
+    def _impossible(self, operation: Operation, error: Exception, node: Node) -> Finding:
+        # The step was made of None, or of a thing of another kind, and shows it only now.
+        file, line = node.place
+        where = f" (line {line} of {Path(file).name})" if line else ""
+        text = (
+            f"CPU {self.cpu} ({self.program.name}) awaits a step of kind {operation.kind!r} on something it cannot be"
+            f" done on: {type(error).__name__}: {error}{where}. Is it None, or the mm where the machine is asked for?"
+        )
+        return Finding("exception", text, self.cpu, file, line, node.depth + 1)
 
     def _coroutine_at(self, node: Node) -> tuple[Any, Finding | None]:
         # A coroutine standing at `node`: the one that is there if nobody took it yet, else a fresh one.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Hashable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ptwalk.arch import Entry, EntryState, Level
+from ptwalk.errors import PtwalkError
 from ptwalk.machine.frames import LINKED, UNLINKED, Frame
 from ptwalk.machine.operation import Footprint, Memory, Operation
 
@@ -88,7 +89,7 @@ class EntryPointer:
         return UpdateEntry(self, "mkold")
 
     def update(self, change: str) -> UpdateEntry:
-        """One of the format's small changes (`mkold`, `wrprotect`, `mkdirty`, ...) as one atomic step."""
+        """One of the small changes of `CHANGES` as one atomic step; awaiting gives the old `Entry`."""
         return UpdateEntry(self, change)
 
     def lookup(self, entry: Entry, va: int) -> EntryPointer:
@@ -305,6 +306,10 @@ class CompareExchangeEntry(ChangeEntry):
         return f"changes {self.pointer!r} from {self.old:#x} to {self.new:#x} if it is still that"
 
 
+CHANGES = ("mkold", "mkyoung", "mkclean", "mkdirty", "wrprotect", "mkwrite")
+"""The small changes of an entry that one atomic step can make; a format says which bits they are."""
+
+
 class UpdateEntry(ChangeEntry):
     """An atomic read-modify-write by one of the format's small changes; awaiting gives the old entry."""
 
@@ -312,6 +317,8 @@ class UpdateEntry(ChangeEntry):
     kind = "rmw"
 
     def __init__(self, pointer: EntryPointer, change: str) -> None:
+        if change not in CHANGES:
+            raise PtwalkError(f"there is no change {change!r} of an entry; there are {', '.join(CHANGES)}")
         super().__init__(pointer, 0, ())  # no small change links or cuts off a table
         self.change = change
         self._apply: Callable[[int, Level], int] = getattr(pointer.machine.format, change)

@@ -108,4 +108,8 @@ class Operation:
         notes = unawaited.notes
         made = getattr(self, "_made", None)
         if notes is not None and made is not None and not unawaited.collecting:
-            notes.append((f"the step '{self.text()}'", *made))
+            try:
+                text = self.text()
+            except AttributeError:
+                return  # half-built: making it raised, and that is told
+            notes.append((f"the step '{text}'", *made))

@@ -48,7 +48,10 @@ class Leak:
                         "can be accounted for"
                     ),
                     "who takes a reference drops it, also when the second look fails",
-                    "a failed re-check, or an early return, kept its reference",
+                    (
+                        "a failed re-check or an early return kept its reference, or the page was returned and "
+                        "nobody drops it"
+                    ),
                     -1,
                     (page.frame,),
                 )

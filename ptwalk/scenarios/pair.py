@@ -28,6 +28,7 @@ def pair(
     *,
     own: bool = False,
     user: bool = False,
+    stocked: bool = False,
     expect: Never | Sometimes | None = None,
     story: str = "",
     **settings: Any,
@@ -35,13 +36,16 @@ def pair(
     """The scenario in which `walk(mm, addr)` runs while the changer does its work.
 
     `own` puts the walker's CPU into the address space it walks: it gets its flush IPIs.  `user` says that the walker
-    is a program, whose CPU has a TLB.  `settings` are fields of `Scenario` (release, arch, axes, source, oracles).
+    is a program, whose CPU has a TLB, `stocked` that it may allocate whatever its code says.  `settings` are fields of
+    `Scenario` (release, arch, axes, source, oracles).
     """
 
     def lay_out(stage: Stage) -> None:
         ground = changer.lay_out(stage, (WALKER,) if own else ())
         code = with_user_reference(walk) if changer.exits else walk
         stage.run(WALKER, code, ground.mm, ground.addr)
+        if stocked:
+            stage.stock(WALKER)
 
     programs = (*((WALKER,) if user else ()), *((CHANGER,) if changer.user else ()))
     return Scenario(

@@ -119,7 +119,7 @@ def own_scenario(
     """The scenario in which somebody's walker meets one changer; `explore` and `replay` take it."""
     name = f"{changer}-vs-{getattr(walker, '__name__', 'walker')}"
     (checked,) = _changers(changer)
-    made = pair(name, walker, CHANGERS[checked], own=own, release=release, arch=arch, axes=axes)
+    made = pair(name, walker, CHANGERS[checked], own=own, stocked=True, release=release, arch=arch, axes=axes)
     return OwnScenario(**{one.name: getattr(made, one.name) for one in fields(made)}, walker=walker, own=own)
 
 
@@ -238,6 +238,7 @@ def check_alone(walker: Walk, release: str, arch: str, axes: dict[str, Any]) -> 
     def lay_out(stage: Stage) -> None:
         ground = anonymous(stage, (WALKER,))
         stage.run(WALKER, walker, ground.mm, ground.addr)
+        stage.stock(WALKER)
 
     alone = Scenario(
         f"{name} alone", "", lay_out, Never(), cpus=(WALKER,), release=release, arch=arch, axes=axes

@@ -6,6 +6,7 @@ import random
 import pytest
 
 import ptwalk
+from ptwalk.actors.fault import page_fault
 from ptwalk.kernel import (
     find_vma,
     irqs_off,
@@ -19,6 +20,7 @@ from ptwalk.kernel import (
     pmd_lockptr,
     pte_offset_map_lock,
     pte_unmap_unlock,
+    rcu_read_lock,
     vma_end_read,
 )
 from ptwalk.trials.own_walker import NotAWalker, Row
@@ -143,6 +145,46 @@ async def yields(mm, addr):
     yield addr
 
 
+async def unlocks_nothing(mm, addr):
+    """Hands None to an unlock, as after a pte_offset_map_lock that found nothing."""
+    await pte_unmap_unlock(mm, None)
+
+
+async def takes_the_mm_for_the_machine(mm, addr):
+    """RCU is the machine's."""
+    await rcu_read_lock(mm)
+
+
+async def changes_what_is_not(mm, addr):
+    """No entry can be made blue."""
+    pmd = await mm_find_pmd(mm, addr)
+    await pmd.update("mkblue")
+
+
+async def of_a_vma(vma, addr):
+    """Wants its VMA from the caller."""
+
+
+async def the_other_way_round(addr, mm):
+    """Address first."""
+
+
+async def of_a_range(mm, start, end):
+    """Takes more than an address."""
+
+
+class Ops:
+    """A walker with its callbacks."""
+
+    async def __call__(self, mm, addr):
+        await locked(mm, addr)
+
+
+async def faults(mm, addr):
+    """Does what a page fault does, and so allocates."""
+    await page_fault(mm, addr)
+
+
 def plain(mm, addr):
     """Not async."""
 
@@ -192,6 +234,13 @@ def test_a_walker_that_touches_nothing_is_told_so():
         (raises, "ZeroDivisionError"),
         (throws_dice, "besides the simulated memory"),
         (one_argument, "cannot be called with an address space and an address"),
+        (of_a_range, "give whatever else it takes a default"),
+        (of_a_vma, "looks the VMA up itself"),
+        (the_other_way_round, "the address space comes first"),
+        (Ops, "Ops is a class; hand in an object of it"),
+        (unlocks_nothing, "awaits a step of kind 'unlock' on something it cannot be done on"),
+        (takes_the_mm_for_the_machine, "or the mm where the machine is asked for?"),
+        (changes_what_is_not, "there is no change 'mkblue' of an entry; there are mkold"),
         (yields, "has a yield in it"),
         (3, "a walker is a function"),
         (None, "a walker is a function"),
@@ -310,3 +359,26 @@ def test_near_names_are_offered(call, words):
     with pytest.raises(ptwalk.PtwalkError) as told:
         call()
     assert words in str(told.value)
+
+
+def test_objects_and_those_that_allocate_are_taken():
+    """An object that is called, and a walker that needs a page of its own."""
+    assert ptwalk.check_walker(Ops()).outcome == "safe"
+    assert ptwalk.check_walker(faults, "dontneed", own=True).outcome == "safe"
+
+
+def test_a_file_and_its_function_in_one_text(tmp_path):
+    """As on the command line; what C calls otherwise is told by its name here."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from ptwalk.kernel import vma_lookup\n\n\nasync def walk(mm, addr):\n    await vma_lookup(mm, addr)\n"
+    )
+    assert ptwalk.check_walker(f"{file}:walk").outcome == "safe"
+    file.write_text("\nfrom ptwalk.kernel import pte_present\n")
+    with pytest.raises(
+        NotAWalker, match=r"mine.py, line 2: ptwalk.kernel has no pte_present; here it is .*linux_present"
+    ):
+        ptwalk.check_walker(f"{file}:walk")
+    file.write_text("from ptwalk.kernel import mmap_read_look\n")
+    with pytest.raises(NotAWalker, match="did you mean mmap_read_lock"):
+        ptwalk.check_walker(f"{file}:walk")
