@@ -15,7 +15,7 @@ from ptwalk.conformance.differences import DIFFERENCES, Difference
 from ptwalk.conformance.layout import lay_out, preset_for
 from ptwalk.conformance.operations import Modelled, operation_of
 from ptwalk.conformance.run import run_alone
-from ptwalk.conformance.vocabulary import Spoken, spoken
+from ptwalk.conformance.vocabulary import Spoken, as_from_cpu_0, spoken
 from ptwalk.kernel.config import preset as preset_of
 from ptwalk.recordings import Recording, open_recording
 
@@ -145,7 +145,7 @@ def compare(
     """
     recording = what if isinstance(what, Recording) else open_recording(what)
     preset = preset_of(release or preset_for(recording.kernel)).release
-    recorded = spoken(recording.words)
+    recorded = spoken(as_from_cpu_0(recording.words, recording.doer))
     unknown = tuple(dict.fromkeys(said.word for said in recorded if not said.known))
     operation = operation_of(recording.operation)
     if not isinstance(operation, Modelled):

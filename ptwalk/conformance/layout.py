@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ptwalk.arch import EntryState, Release
+from ptwalk.conformance.vocabulary import as_from_cpu_0, cpus_flushed
 from ptwalk.errors import PtwalkError
 from ptwalk.kernel.config import PRESETS, KernelConfig, preset
 from ptwalk.kernel.kernel import Kernel
@@ -23,6 +24,7 @@ _ENTRY = re.compile(r"(B\.)?(pgd|p4d|pud|pmd|pte)\[(0x[0-9a-f]+)\]")
 _WRITE = 0x2  # VM_WRITE
 _SHARED = 0x8  # VM_SHARED, VM_GROWSDOWN, ...: include/linux/mm.h, the same values from 5.15 to 6.19
 _FLAGS = {0x100: "VM_GROWSDOWN", 0x400: "VM_PFNMAP", 0x4000: "VM_IO"}
+_MOST_CPUS = 64
 _STORE = 6  # free frames of the CPU that does the operation: a table of each level, a page, one to spare
 
 
@@ -103,7 +105,12 @@ def lay_out(recording: Recording, release: str, **axes: Any) -> Layout:
 
 def _lay_out(recording: Recording, config: KernelConfig) -> Layout:
     setup = recording.setup
-    cpus = 2 if setup.get("cpus_online", 1) > 1 else 1
+    flushed = cpus_flushed(as_from_cpu_0(recording.words, recording.doer)) | {0}
+    cpus = max(2 if setup.get("cpus_online", 1) > 1 else 1, 1 + max(flushed))
+    if cpus > _MOST_CPUS:
+        raise BadSetup(
+            f"the recording flushes CPU {cpus - 1}; no more than {_MOST_CPUS} CPUs can be laid out"
+        )
     five = any(name.removeprefix("B.").startswith("p4d[") for name in setup["entries_at_begin"])
     kernel = Kernel(config, f"x86-64-{5 if five else 4}level", cpus=cpus, user=range(1, cpus))
     machine = kernel.machine
@@ -111,7 +118,7 @@ def _lay_out(recording: Recording, config: KernelConfig) -> Layout:
         *(machine.new_frame("", "free", PRIVATE) for _ in range(_STORE)),
         machine.new_frame("", "free", PRIVATE, huge=True),
     )
-    mm = kernel.new_mm(cpumask=range(cpus))
+    mm = kernel.new_mm(cpumask=sorted(flushed) if len(flushed) > 1 else range(cpus))
     ranges = [Range(mm, *_bounds(setup["region"]), "")]
     if setup.get("destination"):
         ranges.append(Range(mm, *_bounds(setup["destination"]), "dst."))

@@ -38,6 +38,8 @@ _KNOWN = re.compile(
 _LOOP = re.compile(r"(<[^>]*>)?loop\*(\d+)\{(.*)\}")
 _REFERENCE = re.compile(r"(.*:ref )(\d+)->(\d+)")
 _TASK = re.compile(r"^<[^>]*>")
+_CPU = re.compile(r"(?<=:cpu)\d+(?=\()")
+_ANSWER = re.compile(r".*:cpu(\d+)\(ipi\)")
 _REMARK = re.compile(r"\((?:IF at the next event|inferred)\)")
 
 
@@ -66,6 +68,17 @@ def canonical(word: str) -> str:
     return _REMARK.sub("", word) if word.startswith("irq:") else word
 
 
+def as_from_cpu_0(words: Iterable[str], doer: int) -> list[str]:
+    """The words with CPU numbers changed so that the CPU that did the operation is 0, as in the simulated run."""
+    swapped = {str(doer): "0", "0": str(doer)}
+    return [_CPU.sub(lambda number: swapped.get(number[0], number[0]), word) for word in words]
+
+
+def cpus_flushed(words: Iterable[str]) -> set[int]:
+    """The CPUs that flushes reached, by IPI or at home."""
+    return {int(number[0]) for word in words if "flush:" in word and (number := _CPU.search(word))}
+
+
 def spoken(words: Iterable[str]) -> list[Spoken]:
     """The words of a recording, step by step; a loop is written out once, and equal words in a row stand once."""
     out: list[Spoken] = []
@@ -76,7 +89,23 @@ def spoken(words: Iterable[str]) -> list[Spoken]:
         else:
             parts, times = [(loop[1] or "") + part for part in loop[3].split(", ")], int(loop[2])
         out += [Spoken(canonical(part), number, times) for part in parts]
-    return without_repeats(out)
+    return without_repeats(_in_order_of_cpus(out))
+
+
+def _in_order_of_cpus(said: list[Spoken]) -> list[Spoken]:
+    """CPUs answer an IPI all at once: which of them was seen first means nothing."""
+    out: list[Spoken] = []
+    answers: list[tuple[int, Spoken]] = []
+    for each in [*said, None]:
+        answer = _ANSWER.fullmatch(each.word) if each is not None else None
+        if each is not None and answer is not None:
+            answers.append((int(answer[1]), each))
+            continue
+        out += [one for _, one in sorted(answers, key=lambda pair: pair[0])]
+        answers = []
+        if each is not None:
+            out.append(each)
+    return out
 
 
 def without_repeats(said: Iterable[Spoken]) -> list[Spoken]:

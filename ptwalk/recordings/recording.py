@@ -71,6 +71,11 @@ class Recording:
         """The steps as words of the common vocabulary."""
         return tuple(step.word for step in self.steps)
 
+    @property
+    def doer(self) -> int:
+        """The CPU on which the operation was done: that of the first step that is no other task's."""
+        return next((step.cpu for step in self.steps if not step.word.startswith("<")), 0)
+
 
 @cache
 def _collection(kernel: str) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def _step(data: dict[str, Any], functions: Sequence[str]) -> Step:
         return int(value, 16) if isinstance(value, str) else int(value or 0)
 
     return Step(
-        word=data["word"],
+        word=str(data["word"]),
         cpu=data.get("cpu", 0),
         task=data.get("comm", ""),
         pid=data.get("pid", 0),

@@ -173,6 +173,28 @@ def test_words_are_made_comparable() -> None:
     assert all(s.known for name in names() for s in spoken(load(name).words))
 
 
+def test_more_cpus_and_another_one_that_does_it() -> None:
+    """Four CPUs of which the third does the operation: numbers are changed, and answers to an IPI come in any order."""
+    data = as_recorded("smp_munmap_tables")
+    words, numbers = [], []
+    for number, word in enumerate(data["normalized"]):
+        if word == "flush:cpu0(local)":
+            word = "flush:cpu2(local)"
+        more = (
+            ("flush:cpu3(ipi)", "flush:cpu0(ipi)", "flush:cpu1(ipi)")
+            if word == "flush:cpu1(ipi)"
+            else (word,)
+        )
+        words += more
+        numbers += [number] * len(more)
+    data |= {"normalized": words, "normalized_from": numbers}
+    for event in data["events"]:
+        event["cpu"] = 2
+    data["setup"]["cpus_online"] = 4
+    found = compare(read_recording(data))
+    assert found.agrees and "flush:cpu3(ipi)" in [pair.word for pair in found.pairs], str(found)
+
+
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`ptwalk conformance FILE` prints every step; what cannot be read is one line."""
     good, bad = tmp_path / "mincore.json", tmp_path / "bad.json"
