@@ -40,7 +40,8 @@ def _deadlock(program: Program, nodes: Sequence[Node], waiting: list[Node]) -> F
     parts = []
     for node in waiting:
         assert node.operation is not None
-        line = f" (line {node.place[1]})" if node.place[1] else ""
+        file, number = node.place
+        line = f" (line {number} of {Path(file).name})" if number else ""
         parts.append(f"CPU {node.cpu} ({cpus[node.cpu].name}) waits at '{node.operation.text()}'{line}")
     parts += [
         f"CPU {node.cpu} ({cpus[node.cpu].name}) has ended"

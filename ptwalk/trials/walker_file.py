@@ -85,7 +85,7 @@ _IN_C = (
     (r"(p..d?|pte)_present", "entry.linux_present"),
     (r"(p..d?)_(leaf|large|trans_huge|huge)|pmd_trans_huge", "leaf(entry)"),
     (r"(p..d?|pte)_bad", "bad(entry)"),
-    (r"p(..d?|te)_same", "same(entry, other)"),
+    (r"(p..d?|pte)_same", "same(entry, other)"),
     (r"(pte|pmd)_young", "entry.accessed"),
     (r"(pte|pmd)_dirty", "entry.dirty"),
     (r"(pte|pmd)_write", "entry.writable"),
