@@ -19,7 +19,7 @@ from ptwalk.machine.program import Program
 from ptwalk.trace.schedule import Schedule, ScheduleError, Turn
 
 # How many steps a turn may have become longer or shorter by an edit of the code.
-DRIFT = 12
+DRIFT = 40
 
 
 @dataclass(frozen=True, slots=True)
