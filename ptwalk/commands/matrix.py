@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -36,23 +38,34 @@ def register(verbs: Verbs) -> None:
     )
     parser.add_argument("--arch", default="x86-64", metavar="A", help="x86-64 or arm64")
     add_axis(parser)
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many processes (default: 1)")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="so many processes (default: one for each core, or 1 for a few cells)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=run)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run(args: argparse.Namespace) -> int:
     """Fills the matrix and prints it."""
     from ptwalk.trials.matrix import matrix
 
-    if args.jobs < 1:
+    if args.jobs is not None and args.jobs < 1:
         raise PtwalkError(f"--jobs {args.jobs}: give a positive number")
     chosen = (args.walker, args.changer, args.release)
+    few = bool(args.walker and args.changer)
+    jobs = args.jobs or (1 if few else os.cpu_count() or 1)
     with ProgressBar("filling the matrix") as bar:
-        if args.jobs == 1:
+        if jobs == 1:
             found = matrix(*chosen, arch=args.arch, axes=axes_said(args), progress=bar.update)
         else:
-            with ProcessPoolExecutor(args.jobs) as executor:
+            with ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent) as executor:
                 found = matrix(
                     *chosen, arch=args.arch, axes=axes_said(args), executor=executor, progress=bar.update
                 )

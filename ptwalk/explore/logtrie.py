@@ -164,7 +164,7 @@ class LogTrie:
             node.children[key] = found
         return found
 
-    def verify(self, samples: int = 8) -> Finding | None:
+    def verify(self, samples: int = 4) -> Finding | None:
         """Run some logs once more from the start and compare; a difference is told as a finding."""
         leaves = [
             node

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, Literal
 
 from ptwalk.arch import BadRelease, Release
@@ -82,6 +83,7 @@ class KernelConfig:
         )
 
 
+@cache
 def _choices() -> dict[str, tuple[Any, ...]]:
     import typing
 

@@ -65,8 +65,11 @@ class Operation:
         """A new operation; one that simulated code makes remembers where, until it is awaited."""
         operation = object.__new__(cls)
         if unawaited.notes is not None:
+            # The caller, or who called the methods of ours that make the step.
             frame = sys._getframe(1)
-            while frame.f_code.co_filename.startswith(_PACKAGE) and frame.f_back is not None:
+            for _ in range(2):
+                if frame.f_back is None or not frame.f_code.co_filename.startswith(_PACKAGE):
+                    break
                 frame = frame.f_back
             object.__setattr__(operation, "_made", (frame.f_code.co_filename, frame.f_lineno))
         return operation

@@ -126,6 +126,11 @@ class Verdict:
             return f"safe: {self._explored()}{stands}; {_plural(self.cpus, 'CPU')}; {'; '.join(self.assumptions)}"
         return f"incomplete: {self.limit}; no bug so far ({self._seen()}; {_plural(self.cpus, 'CPU')})"
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody ended the search before its time."""
+        return self.limit.startswith("interrupted")
+
     def _explored(self) -> str:
         if self.executions:
             return f"all {_plural(self.executions, 'execution')} explored"

@@ -5,8 +5,9 @@ Room: trials.  A cell is a small job that knows itself by names only, so it can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,8 @@ def matrix(
     The names are those of `ptwalk.scenarios`' walkers and changers and of the release presets; None means all.
     `axes` are choices that all those kernels have.  `executor` is any `concurrent.futures.Executor`, such as a process
     pool or a cluster's; without one the cells are tried here, one after another.  `progress(done, total)` is called
-    after each cell.  Raises `MatrixError` for a name that there is not.
+    after each cell.  Interrupted, the cells that were not tried say so.  Raises `MatrixError` for a name that there
+    is not.
     """
     arch = arch_named(arch)
     jobs = [
@@ -128,19 +130,33 @@ def matrix(
     ]
     if arch not in FORMATS:
         raise MatrixError(f"there is no architecture {arch!r}; there are {', '.join(FORMATS)}")
-    cells: list[Cell | None] = [None] * len(jobs)
-    if executor is None:
-        for number, job in enumerate(jobs):
-            cells[number] = tried(*job)
-            if progress is not None:
-                progress(number + 1, len(jobs))
-    else:
-        futures = {executor.submit(tried, *job): number for number, job in enumerate(jobs)}
-        for done, future in enumerate(_finished(futures), 1):
-            cells[futures[future]] = future.result()
+    untried = Verdict("incomplete", "dpor", limit="interrupted before it was tried")
+    cells = [Cell(*job[:4], untried) for job in jobs]
+    with suppress(KeyboardInterrupt):
+        for done, (number, cell) in enumerate(_in_turn(jobs) if executor is None else _on(executor, jobs), 1):
+            cells[number] = cell
             if progress is not None:
                 progress(done, len(jobs))
-    return Matrix(cell for cell in cells if cell is not None)
+    return Matrix(cells)
+
+
+def _in_turn(jobs: Sequence[Any]) -> Iterator[tuple[int, Cell]]:
+    for number, job in enumerate(jobs):
+        cell = tried(*job)
+        yield number, cell
+        # The search of that cell made a verdict of it; the rest is not wanted either.
+        if cell.verdict is not None and cell.verdict.interrupted:
+            raise KeyboardInterrupt
+
+
+def _on(executor: Executor, jobs: Sequence[Any]) -> Iterator[tuple[int, Cell]]:
+    futures = {executor.submit(tried, *job): number for number, job in enumerate(jobs)}
+    try:
+        for future in _finished(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _finished(futures: Iterable[Any]) -> Iterable[Any]:

@@ -110,6 +110,8 @@ def check_walker(
             continue
         verdict = explore(scenario, engine, limit=limit)
         row[name] = replace(verdict, assumptions=(*verdict.assumptions, *remarks))
+        if verdict.interrupted:
+            break
     return row[against] if isinstance(against, str) and against != "all" else row
 
 

@@ -115,3 +115,18 @@ def test_unknown_names_are_told():
             ptwalk.matrix(*chosen)
     with pytest.raises(MatrixError, match="arm64"):
         ptwalk.matrix("read", "munmap", "6.1", arch="vax")
+
+
+def test_an_interrupted_matrix_keeps_what_was_tried() -> None:
+    """And the cells that were not say so."""
+    seen: list[int] = []
+
+    def shown(done: int, total: int) -> None:
+        seen.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    for pool in (None, ThreadPoolExecutor(2)):
+        found = ptwalk.matrix(["read", "ptl-only"], ["munmap", "exit"], "6.1", executor=pool, progress=shown)
+        limits = [cell.verdict.limit for cell in found if cell.verdict is not None]
+        assert sorted(limits) == ["", "", *["interrupted before it was tried"] * 2]
