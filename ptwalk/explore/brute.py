@@ -7,11 +7,15 @@ the interleavings by running them and the Mazurkiewicz traces by comparing them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Any
 
-from ptwalk.explore.limits import Tally
+from ptwalk.explore.limits import LimitReached, Tally
 from ptwalk.explore.logtrie import Node
 from ptwalk.explore.space import StateSpace
+
+# What a trace costs in the set of those met: 16 bytes of digest, the object around them and its slot.
+_BYTES_PER_TRACE = 120
 
 
 def search(
@@ -29,7 +33,8 @@ def search(
     # For each place: the CPUs still to be tried there.
     left = [space.enabled(space.initial)]
     ended = not left[0]
-    traces: set[Any] = set()
+    traces: set[bytes] = set()
+    megabytes = tally.limits.megabytes
     while True:
         if ended:
             state = states[-1]
@@ -39,7 +44,7 @@ def search(
             if report is None and space.is_cut(state):
                 tally.cut = True
             tally.executions += 1
-            traces.add(_clocks(nodes))
+            traces.add(_digest(nodes))
             if report is not None:
                 tally.violations += 1
                 if tally.bug is None:
@@ -48,6 +53,8 @@ def search(
                 completed(list(cpus), report)
             if report is not None and stop_at_first:
                 return
+            if megabytes is not None and len(traces) * _BYTES_PER_TRACE > megabytes * 1_000_000:
+                raise LimitReached(f"the limit of {megabytes:g} megabytes was reached by the traces met")
             tally.tick()
         while not left[-1]:
             if not cpus:
@@ -68,7 +75,7 @@ def search(
         ended = not left[-1]
 
 
-def _clocks(nodes: Sequence[Node]) -> Any:
+def _digest(nodes: Sequence[Node]) -> bytes:
     # The same value for equivalent executions only: each step with the number of steps of each CPU before it.
     clocks: list[dict[int, int]] = []
     for position, node in enumerate(nodes):
@@ -81,7 +88,7 @@ def _clocks(nodes: Sequence[Node]) -> Any:
                     if clock.get(cpu, 0) < count:
                         clock[cpu] = count
         clocks.append(clock)
-    return frozenset(
-        (node.cpu, node.number, tuple(sorted(clock.items())))
-        for node, clock in zip(nodes, clocks, strict=True)
+    steps = sorted(
+        (node.cpu, node.number, sorted(clock.items())) for node, clock in zip(nodes, clocks, strict=True)
     )
+    return blake2b(repr(steps).encode(), digest_size=16).digest()

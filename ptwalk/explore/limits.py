@@ -24,7 +24,7 @@ class Limits:
 
     `executions` complete executions (dpor, brute), `states` distinct states (states), `runs` random runs (pct),
     `seconds` of time, `depth` operations of one CPU, `logs` different lists of results of all CPUs together,
-    `megabytes` for the states held at once (an estimate).
+    `megabytes` for the states held at once, or the traces that brute force has met (an estimate).
     """
 
     executions: int | None = None

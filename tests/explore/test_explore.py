@@ -65,6 +65,7 @@ def test_every_engine_finds_the_lost_update(engine: str) -> None:
         ("states", 10, "limit of 10 states"),
         ("pct", 5, "5 random runs"),
         ("states", Limits(megabytes=0.01), "megabytes"),
+        ("brute", Limits(megabytes=0.0001), "megabytes"),
         ("dpor", Limits(depth=4), "reached the limit of 4 operations"),
         ("dpor", Limits(logs=10), "different ways through the code"),
         ("dpor", Limits(seconds=1e-9), "seconds"),
