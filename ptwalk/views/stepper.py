@@ -6,7 +6,9 @@ handed in: this room knows no machine and no explorer. Without a session everyth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,6 +24,10 @@ from ptwalk.views.text_run import text_run
 
 MOST_ON_END = 1_000
 """Steps after which a CPU that runs until it blocks or ends is stopped all the same."""
+
+
+SIGN_EVERY = 2.0
+"""Seconds between two signs of life while a question is answered; the browser waits for `patience` milliseconds."""
 
 
 @runtime_checkable
@@ -128,7 +134,9 @@ class Stepper(anywidget.AnyWidget):
     def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
         if not isinstance(content, dict) or "id" not in content:
             return
-        self.send({"id": content["id"], **self.answer(content)})
+        with _signs_of_life(lambda: self.send({"id": content["id"], "progress": True})):
+            answer = self.answer(content)
+        self.send({"id": content["id"], **answer})
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         """The answer to one question of the browser, as JSON values; errors become their sentence."""
@@ -190,6 +198,24 @@ class Stepper(anywidget.AnyWidget):
         changed = update(self.run, timeline)
         self.run = timeline
         return {"update": changed}
+
+
+@contextmanager
+def _signs_of_life(send: Callable[[], None]) -> Iterator[None]:
+    """While something takes long, tell the browser now and then that the kernel is busy and not dead."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(SIGN_EVERY):
+            with suppress(Exception):  # a sign that is lost is made up for by the next
+                send()
+
+    with suppress(RuntimeError):  # no threads, as in a browser's Python: then there are no signs
+        threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def stepper(

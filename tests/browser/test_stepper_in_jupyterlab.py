@@ -85,10 +85,10 @@ def test_a_learner_plays(browser: Browser, tmp_path: Path) -> None:
         page.keyboard.press("u")
         assert page.evaluate("document.querySelector('.ptwalk-stepper').stepper.run.length") == length
         page.keyboard.press("f")
-        page.wait_for_function("document.querySelector('.ptwalk-stepper .ver.hit')")
+        page.wait_for_function("document.querySelector('.ptwalk-stepper .ver.hit:not(.later)')")
         page.keyboard.press("p")
         page.wait_for_function(
-            "/all searched|all .* executions/.test(document.querySelector('.ptwalk-stepper .ver').innerText)",
+            "/all searched|all .* executions/.test(document.querySelector('.ver:not(.later)').innerText)",
             timeout=60_000,
         )
         assert _cells(page) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,25 @@ def test_save_writes_one_page(widget: Stepper, tmp_path: Path) -> None:
     """`save` gives the path of a page that holds its own data."""
     path = widget.save(tmp_path / "race.html")
     assert "ptwalk-timeline" in path.read_text(encoding="utf-8")
+
+
+def test_a_long_search_shows_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is busy is not taken for a dead one; the answer comes last."""
+    sent: list[dict[str, Any]] = []
+    told = threading.Event()
+
+    class Slow(Counting):
+        def prove_safe(self) -> Answer:
+            assert told.wait(30)
+            return super().prove_safe()
+
+    def send(self: Stepper, content: dict[str, Any], buffers: Any = None) -> None:
+        sent.append(content)
+        told.set()
+
+    monkeypatch.setattr("ptwalk.views.stepper.SIGN_EVERY", 0.01)
+    monkeypatch.setattr(Stepper, "send", send)
+    session = Slow()
+    Stepper(session.run([]), session)._asked(None, {"ask": "prove", "id": 3, "choices": []}, None)
+    assert sent[0] == {"id": 3, "progress": True}
+    assert sent[-1]["id"] == 3 and sent[-1]["verdict"]["outcome"] == "safe"
