@@ -130,7 +130,8 @@ def _given(hot_pages: HotPages) -> None:
                     f"pages 0 and 2 of three were accessed. With budget {budget} you gave pages {_pages_of(trial)}."
                     f"{_OLD_ENTRY if _pages_of(trial) == [0, 1, 2] else ''}"
                 )
-            over_tables(hot_pages, budget, release)
+            if budget != 2:
+                over_tables(hot_pages, budget, release)
 
 
 _OLD_ENTRY = " (A test_and_clear_young gives the entry as it was. Was it .accessed?)"
@@ -294,5 +295,5 @@ EXERCISE = Exercise(
     ),
     why="Each hold begins with nothing and ends with nothing but an address. So nothing can grow old in between.",
     check=check,
-    seconds=90.0,
+    seconds=180.0,
 )

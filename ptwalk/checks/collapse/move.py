@@ -21,6 +21,7 @@ from ptwalk.kernel.vma import Vma
 from ptwalk.machine.entries import EntryPointer
 from ptwalk.machine.frames import Frame
 from ptwalk.machine.operation import Footprint, Memory, Operation, Violation
+from ptwalk.machine.tlb import FlushTlb
 from ptwalk.sanitizers import ALL
 from ptwalk.scenarios import Never, Scenario
 from ptwalk.scenarios.ground import file_mapping, span
@@ -150,11 +151,16 @@ def _alone(move: Move) -> None:
         if race.oracle(verdict) == "deadlock":
             words = "You ask for a lock that mremap holds already. The remover takes no lock of this process anyway."
         raise NotYet(f"With nobody else there: {words or race.observed(verdict)}")
-    before, after, _ = _pmds(moving(move))
+    before, after, done = _pmds(moving(move))
     if after[0] or after[1] != before[0] & ~0xFFF | after[1] & 0xFFF or not after[1]:
         raise NotYet(
             f"With nobody else there, the old pmd is {after[0]:#x} at the end and the new one {after[1]:#x}. "
             "The table was there, and had to be moved."
+        )
+    if not any(isinstance(step.operation, FlushTlb) for step in done.steps):
+        raise NotYet(
+            "With nobody else there, the table was moved and nobody flushed. A CPU that runs this process still finds "
+            "its pages at the old address."
         )
     verdict = explore(moving(move, taken=True))
     if verdict.outcome != "safe":

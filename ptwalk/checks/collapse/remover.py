@@ -19,7 +19,7 @@ from ptwalk.machine.locks import LockOperation, spin_lock, spin_unlock
 from ptwalk.machine.processor import rcu_read_lock, rcu_read_unlock
 from ptwalk.machine.tlb import FlushTlb
 from ptwalk.scenarios import Never, Scenario
-from ptwalk.scenarios.ground import anonymous
+from ptwalk.scenarios.ground import anonymous, home, span
 from ptwalk.scenarios.stage import Stage
 from ptwalk.trace.verdict import Verdict
 from ptwalk.trials import explore
@@ -144,13 +144,24 @@ def _alone(remove: Remove) -> Replay:
         raise NotYet(
             "With nobody else there: the table was given back twice. After the first time it may be somebody else's."
         )
-    flushes = [s.number for s in done.steps if isinstance(s.operation, FlushTlb)]
+    low, high = covered(stage)
+    flushes = [
+        s.number
+        for s in done.steps
+        if isinstance(s.operation, FlushTlb) and s.operation.start <= low and high <= s.operation.end
+    ]
     if not any(cuts[0].number < flush < _given(done) for flush in flushes):
         raise NotYet(
-            "With nobody else there: between the cut and the giving back nobody flushed. A CPU that runs this process "
-            "may have the table in its walk cache, and goes on walking through it."
+            "With nobody else there: between the cut and the giving back nobody flushed all that the table covers. A "
+            "CPU that runs this process may have the table in its walk cache, and goes on walking through it."
         )
     return done
+
+
+def covered(stage: Stage) -> tuple[int, int]:
+    """The addresses that the table covers."""
+    mm = stage.kernel.mms[0]
+    return home(mm), home(mm) + span(mm)
 
 
 def _given(done: Replay) -> int:

@@ -56,15 +56,15 @@ def other(how):
     async def remove(mm, pmd, table, addr):
         lock = lock_of_table(mm, table)
         await spin_lock(lock)
-        if how == "flush later" or how == "no flush":
+        if how in ("flush later", "one page"):
             await pmd.clear(unlinks=table)
         else:
             await pmdp_collapse_flush(mm, pmd, addr, unlinks=table)
         if how == "queued under the lock":
             await call_rcu(mm.machine, table)
         await spin_unlock(lock)
-        if how == "flush later":
-            await flush_tlb_mm_range(mm, addr, addr + pmd.level.size)
+        if how in ("flush later", "one page"):
+            await flush_tlb_mm_range(mm, addr, addr + (4096 if how == "one page" else pmd.level.size))
         if how != "queued under the lock":
             await call_rcu(mm.machine, table)
         if how == "twice":
@@ -95,7 +95,7 @@ WRONG = {
     "lock after the cut": (lambda: remover("after"), "Too late"),
     "lock before the cut": (lambda: remover("before"), "fitted in between"),
     "wrong order": (lambda: remover("outside"), "Wrong lock order"),
-    "no flush": (lambda: other("no flush"), "nobody flushed"),
+    "flushes one page": (lambda: other("one page"), "all that the table covers"),
     "gives it back twice": (lambda: other("twice"), "given back twice"),
 }
 

@@ -8,7 +8,16 @@ from ptwalk.machine.rwsem import down_write, up_write
 
 
 def mover(
-    test=None, *, early=True, under_rmap=False, mmap=False, ptl=False, keep=False, says=None, over=False
+    test=None,
+    *,
+    early=True,
+    under_rmap=False,
+    mmap=False,
+    ptl=False,
+    keep=False,
+    says=None,
+    over=False,
+    flush=True,
 ):
     """A move; `test` is what it asks of the entry under the PMD table's lock."""
 
@@ -31,7 +40,8 @@ def mover(
             table = mm.machine.table_frame(entry)
             await old.clear(unlinks=table)
             await new.write(mm.format.make_table(table.pa, new.level), unlinks=table)
-            await flush_tlb_mm_range(mm, addr, addr + old.level.size)
+            if flush:
+                await flush_tlb_mm_range(mm, addr, addr + old.level.size)
         if not keep:
             await spin_unlock(pml)
         if lock is not None:
@@ -103,6 +113,7 @@ WRONG = {
     "keeps the lock": (lambda: mover(is_table, keep=True), "Lock kept at the end"),
     "gives back nothing clear": (lambda: mover(is_table, says="moved"), "mremap wants True"),
     "over what is there": (lambda: mover(is_table, over=True), "already"),
+    "no flush": (lambda: mover(is_table, flush=False), "nobody flushed"),
     "says yes always": (
         lambda: mover(is_table, says=True),
         "move gave back True, and the table does not hang",
