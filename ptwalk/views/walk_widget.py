@@ -7,6 +7,7 @@ knowing captures. Imported only where anywidget is installed; `explorers` says w
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ class WalkExplorer(anywidget.AnyWidget):
     """A captured process whose addresses can be typed, picked or built from indices, and are walked at once.
 
     `va` (text, "0x…") can be read and set at any time; `record` is its walk. The tables are read once, when
-    the explorer is made: of a process some dozens of pages, of which only entries in use are sent.
+    the explorer is made: of a process some dozens of pages, of which only entries in use are sent, in runs.
     """
 
     _esm = joined("walk_explorer.js")
@@ -93,32 +94,44 @@ class WalkExplorer(anywidget.AnyWidget):
 
 def _spaces(source: TableSource) -> tuple[list[dict[str, Any]], list[Format]]:
     # One space for each root: the halves of x86-64 share one, those of arm64 have one each.
-    found: dict[int, tuple[Format, dict[str, dict[str, str]]]] = {}
+    found: dict[int, tuple[Format, dict[str, list[tuple[int, int, str, str]]]]] = {}
     for address in (0, (1 << 64) - 1):
         walk = source.walk(address)
         if walk.reason == "not canonical" or walk.root in found:
             continue
         half = walk.format.half(address)
         nodes = [*source.tables(half), *(source.tables() if not found else ())]
-        tables = {hex(node.address): _entries(source.memory, walk.format, node) for node in nodes}
-        found[walk.root] = (walk.format, tables)
+        runs = {hex(node.address): _entries(source.memory, walk.format, node) for node in nodes}
+        found[walk.root] = (walk.format, runs)
     spaces = [
         {
             "format": f"{fmt.name} {fmt.release}",
             "root": hex(root),
             "canonical": [[hex(first), hex(last)] for first, last in _served(fmt)],
-            "tables": tables,
+            "tables": runs,
         }
-        for root, (fmt, tables) in found.items()
+        for root, (fmt, runs) in found.items()
     ]
     return spaces, [fmt for fmt, _ in found.values()]
 
 
-def _entries(memory: Memory, fmt: Format, node: TableNode) -> dict[str, str]:
+def _entries(memory: Memory, fmt: Format, node: TableNode) -> list[tuple[int, int, str, str]]:
+    # Runs of neighbours: (first index, count, first entry, what each has more than the one before). The kernel's map of
+    # all memory has an entry for each page of it, and nearly all lie in such runs.
     level = fmt.level(node.level)
-    data = memory.read(node.address, 8 * level.entries)
-    raws = (int.from_bytes(data[8 * index : 8 * index + 8], "little") for index in range(level.entries))
-    return {f"{index:x}": hex(raw) for index, raw in enumerate(raws) if raw}
+    raws = struct.unpack(f"<{level.entries}Q", memory.read(node.address, level.table_bytes))
+    runs: list[list[int]] = []
+    for index, raw in enumerate(raws):
+        if not raw:
+            continue
+        if runs:
+            first, count, start, step = runs[-1]
+            following = raw - raws[index - 1] if count == 1 else step
+            if first + count == index and following >= 0 and raw == start + count * following:
+                runs[-1][1:] = [count + 1, start, following]
+                continue
+        runs.append([index, 1, raw, 0])
+    return [(first, count, hex(raw), hex(step)) for first, count, raw, step in runs]
 
 
 def _served(fmt: Format) -> list[tuple[int, int]]:

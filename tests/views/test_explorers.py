@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ptwalk.arch import BadFormat
-from ptwalk.capture import open_capture
+from ptwalk.arch import BadFormat, format_named
+from ptwalk.capture import Capture, Root, Roots, open_capture
 from ptwalk.errors import PtwalkError
+from ptwalk.machine.physmem import WordMemory
 from ptwalk.views.explorers import Still, entry_explorer, walk_explorer
 
 from .conftest import X86
@@ -48,7 +49,33 @@ def test_walk_explorer(name: str) -> None:
     space = json.loads(widget.space)
     assert len(space["spaces"]) == (1 if name.startswith("x86") else 2)
     assert len(space["places"]) == len(capture.vmas)
-    assert len(widget.space) < 400_000 and len(widget.tables) < 100_000
+    assert len(widget.space) < 100_000 and len(widget.tables) < 100_000
+    for tables in space["spaces"]:
+        for table, runs in tables["tables"].items():
+            entries = {
+                first + i: int(raw, 16) + i * int(step, 16)
+                for first, count, raw, step in runs
+                for i in range(count)
+            }
+            memory = capture.memory
+            read = [memory.read_u64(int(table, 16) + 8 * index) for index in range(512)]
+            assert entries == {index: raw for index, raw in enumerate(read) if raw}
+
+
+def test_a_map_of_all_memory_is_a_few_runs() -> None:
+    """The kernel maps each page of a machine's memory; what is sent does not grow with the machine."""
+    from ptwalk.views.walk_widget import WalkExplorer
+
+    fmt = format_named("arm64-4k-48", "6.12", half="kernel")
+    memory = WordMemory({0x1000: fmt.make_table(0x2000, "pgd"), 0x2000: fmt.make_table(0x3000, "pud")})
+    for number in range(512):
+        memory.write_u64(0x3000 + 8 * number, fmt.make_table((0x10 + number) << 12, "pmd"))
+        for index in range(512):
+            entry = fmt.make_leaf((number << 9 | index) << 12, "pte", user=False)
+            memory.write_u64(((0x10 + number) << 12) + 8 * index, entry)
+    roots = Roots(None, Root(0x1000, fmt), Root(0x1000, fmt))
+    widget = walk_explorer(Capture(Path("made"), memory, roots))
+    assert isinstance(widget, WalkExplorer) and len(widget.space) < 50_000
 
 
 def test_saved_pages_stand_alone(tmp_path: Path) -> None:

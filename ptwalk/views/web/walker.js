@@ -8,8 +8,10 @@ import { decode, hex } from "./decoder.js";
  * @typedef {import("./decoder.js").Entry} Entry
  * @typedef {import("./decoder.js").Level} Level
  * @typedef {import("./decoder.js").Format} Format
- * @typedef {{format: string, root: string, canonical: [string, string][], tables: Record<string, Record<string, string>>}} Space
- *   sparse tables by physical address: index (hex) to raw entry (hex); an index left out is an empty entry
+ * @typedef {{format: string, root: string, canonical: [string, string][], tables: Record<string, Run[]>}} Space
+ *   sparse tables by physical address; an entry in no run is empty
+ * @typedef {[first: number, count: number, raw: string, step: string]} Run
+ *   entries in a row, from index `first` on, each `step` more than the one before
  * @typedef {{level: Level, index: number, bits: string, table: bigint | null, entry: Entry | null,
  *   rights: number | null, failed: boolean}} Step
  * @typedef {{va: bigint, space: Space, format: Format, root: bigint, steps: Step[], physical: bigint | null,
@@ -28,6 +30,12 @@ export function covers(space, va) {
  */
 export function spaceFor(spaces, va) {
   return spaces.find((space) => covers(space, va)) ?? spaces[0];
+}
+
+/** The entry at an index of a table. @param {Run[]} runs @param {number} index */
+function entryAt(runs, index) {
+  const run = runs.find(([first, count]) => first <= index && index < first + count);
+  return run ? BigInt.asUintN(64, BigInt(run[2]) + BigInt(run[3]) * BigInt(index - run[0])) : 0n;
 }
 
 /**
@@ -55,13 +63,13 @@ export function walk(tables, space, va) {
       entry: null, rights: null, failed: false };
     found.steps.push(step);
     if (table === null || found.reason) continue;
-    const entries = space.tables[hex(table)];
-    if (entries === undefined) {
+    const runs = space.tables[hex(table)];
+    if (runs === undefined) {
       step.failed = true;
       stop(found, level, "missing memory", `The ${level.name} table at ${hex(table)} is not in this memory.`);
       continue;
     }
-    const entry = decode(tables, level, BigInt(entries[index.toString(16)] ?? 0));
+    const entry = decode(tables, level, entryAt(runs, index));
     step.entry = entry;
     if (entry.state === "TABLE" || entry.state === "LEAF") {
       rights &= entry.rights;
