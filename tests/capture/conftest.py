@@ -1,6 +1,7 @@
 """Cores and sidecars made by hand, for what the shipped captures do not show."""
 
 import json
+import lzma
 import random
 import struct
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from ptwalk.arch import Format
+from ptwalk.capture import open_capture
+from ptwalk.errors import CaptureError
 
 MACHINES = {"x86-64": 62, "arm64": 183}
 
@@ -146,3 +149,25 @@ def made() -> SimpleNamespace:
     return SimpleNamespace(
         MACHINES=MACHINES, core_bytes=core_bytes, cpu_note=cpu_note, random_space=random_space, probes=probes
     )
+
+
+@pytest.fixture(scope="session")
+def shipped() -> tuple[Path, bytes]:
+    """The shipped x86-64 capture's folder, and its core's bytes, unpacked."""
+    folder = open_capture("x86_64-4level-6.1").path.parent
+    return folder, lzma.open(folder / "memory.elf.xz").read()
+
+
+@pytest.fixture
+def refused() -> Callable[..., None]:
+    """Says that opening a path is refused in one short line that has these words."""
+
+    def check(path: object, *words: str, **arguments: Any) -> None:
+        with pytest.raises(CaptureError) as caught:
+            open_capture(path, **arguments)
+        text = str(caught.value)
+        assert all(word in text for word in words), text
+        assert "\n" not in text
+        assert len(text) < 500
+
+    return check
