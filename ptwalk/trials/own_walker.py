@@ -83,9 +83,8 @@ def check_walker(
     """Tries a walker of your own while page tables change under it.
 
     `walker` is `async def walk(mm, addr)`, or the text "my_walker.py:walk"; `mm` is the address space and `addr` an
-    address in it.  `against` is a
-    changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result is a `Row` of verdicts, one for
-    each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
+    address in it.  `against` is a changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result
+    is a `Row` of verdicts, one for each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
     address space (as GUP-fast does), else another process's (as a monitor does).
 
     A walker that breaks a rule even alone (it keeps a lock, sleeps under a spinlock, stores without the table's lock)

@@ -49,18 +49,20 @@ def check(answer: object, seed: int) -> str:
 def _legal(patch: Patch, legal: bool, answer: Mapping[str, Any]) -> str:
     kind = patch.kind
     if legal and not kind.rules:
-        return f"Legal, and it is: safe against {', '.join(TRIED.split())} on kernel {kind.release}."
+        return f"Legal, and it is: safe against {', '.join(tried(kind))} on kernel {kind.release}."
     if legal:
         scenario = _scene(kind, kind.against[0])
         race.refuse(scenario, explore(scenario), "", f"You call it legal. Against {kind.against[0]}: ")
-    count = sum(
-        explore(_scene(kind, name)).executions
-        for name in TRIED.split()
-        if CHANGERS[name].exists(_config(kind))
-    )
+    count = sum(explore(_scene(kind, name)).executions for name in tried(kind))
     raise NotYet(
-        f"You call it not legal. All {count} executions against {', '.join(TRIED.split())} are safe. What did you see?"
+        f"You call it not legal. All {count} executions against {', '.join(tried(kind))} are safe. What did you see?"
     )
+
+
+def tried(kind: Kind) -> tuple[str, ...]:
+    """The changers that a patch is tried against: those of the list that its kernel has."""
+    config = _config(kind)
+    return tuple(name for name in TRIED.split() if CHANGERS[name].exists(config))
 
 
 def _config(kind: Kind) -> Any:

@@ -1,7 +1,7 @@
 """Answers to 09.3: reviews of the patch that each seed draws."""
 
 from ptwalk.checks.damon import patches
-from ptwalk.checks.damon.review import TRIED
+from ptwalk.checks.damon.review import tried
 from ptwalk.kernel import find_vma, is_table, mm_find_pmd, pte_offset_map_lock, pte_unmap_unlock
 from ptwalk.trials import check_walker
 from ptwalk.walk.pagewalk import MmWalkOps, walk_page_range
@@ -87,7 +87,7 @@ def review(mend=mended, **changed):
 def found_by_trying():
     """Right: whichever changer of the list shows it."""
     patch = patches.draw(SEED)
-    row = check_walker(patch.walker, against=TRIED.split(), release=patch.release)
+    row = check_walker(patch.walker, against=tried(patch.kind), release=patch.release)
     red = next((name for name, verdict in row.items() if verdict.outcome == "bug"), None)
     if red is None:
         return {"patch": patch.id, "legal": True}
