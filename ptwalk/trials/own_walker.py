@@ -84,8 +84,8 @@ def check_walker(
 
     `walker` is `async def walk(mm, addr)`, or the text "my_walker.py:walk"; `mm` is the address space and `addr` an
     address in it.  `against` is a changer's name ("munmap", "collapse-anon", ...), several, or "all": then the result
-    is a `Row` of verdicts, one for each changer that the kernel has.  `release`, `arch` and `axes` say which kernel; `own=True` walks the CPU's own
-    address space (as GUP-fast does), else another process's (as a monitor does).
+    is a `Row` of verdicts, one for each changer that the kernel has.  `release`, `arch` and `axes` say which kernel;
+    `own=True` walks the CPU's own address space (as GUP-fast does), else another process's (as a monitor does).
 
     A walker that breaks a rule even alone (it keeps a lock, sleeps under a spinlock, stores without the table's lock)
     has a bug like any other.  Raises `NotAWalker` if the function cannot be tried at all: it is not async, forgets an
