@@ -4,7 +4,9 @@ import pytest
 
 import ptwalk
 
-from . import patches
+from . import patches_of_entries, patches_of_locks, patches_of_walks
+
+PATCHES = {**vars(patches_of_locks), **vars(patches_of_entries), **vars(patches_of_walks)}
 
 THEN, NOW = ("5.15.0", "5.15.85", "6.1"), ("6.14", "7.1")
 SIX, ALL = ("6.6", *NOW), (*THEN, "6.6", *NOW)
@@ -68,16 +70,14 @@ OWN = [
 @pytest.mark.parametrize(("walker", "against", "wrong_in"), MONITORS)
 def test_a_monitors_walk(walker, against, wrong_in):
     """On every release preset, for a walk of another process's address space."""
-    tried = {
-        release: ptwalk.check_walker(getattr(patches, walker), against, release).outcome for release in ALL
-    }
+    tried = {release: ptwalk.check_walker(PATCHES[walker], against, release).outcome for release in ALL}
     assert tried == {release: "bug" if release in wrong_in else "safe" for release in ALL}
 
 
 @pytest.mark.parametrize(("walker", "arch", "against", "wrong_in"), OWN)
 def test_a_walk_of_its_own(walker, arch, against, wrong_in):
     """On every release preset, in the CPU's own address space."""
-    walk = getattr(patches, walker)
+    walk = PATCHES[walker]
     tried = {r: ptwalk.check_walker(walk, against, r, arch=arch, own=True).outcome for r in ALL}
     assert tried == {release: "bug" if release in wrong_in else "safe" for release in ALL}
 
@@ -86,27 +86,31 @@ def test_a_walk_of_its_own(walker, arch, against, wrong_in):
 @pytest.mark.parametrize("walker", ["vma_lock_or_mmap_lock", "rmap_lock_handed_over", "cmpxchg_loop"])
 def test_reclaim_of_tables_is_survived(walker, release):
     """pte_offset_map_lock finds no table, and the walk copes."""
-    assert ptwalk.check_walker(getattr(patches, walker), "reclaim", release).outcome == "safe"
+    assert ptwalk.check_walker(PATCHES[walker], "reclaim", release).outcome == "safe"
 
 
 def test_waiting_by_spinning_is_told():
     """A loop around a trylock can go on for ever: no proof, and the line."""
-    verdict = ptwalk.check_walker(patches.spins_for_mmap_lock)
+    verdict = ptwalk.check_walker(patches_of_locks.spins_for_mmap_lock)
     assert verdict.outcome == "incomplete" and "loops at line" in verdict.limit
 
 
 def test_on_a_kernel_without_preemption_the_page_table_lock_is_safe_by_accident():
     """Where RCU frees the tables a grace period waits for the walker (L1); after an IPI nobody does."""
     for release in ALL:
-        verdict = ptwalk.check_walker(patches.descend, "munmap", release, preemptible=False)
+        verdict = ptwalk.check_walker(patches_of_locks.descend, "munmap", release, preemptible=False)
         assert verdict.outcome == ("bug" if release in BATCH else "safe")
 
 
 def test_reports_tell_both_sides():
     """Who did what to the entry that led astray, and what is held when nobody can go on."""
-    wild = ptwalk.check_walker(patches.novma_read_locked, "munmap").report
+    wild = ptwalk.check_walker(patches_of_walks.novma_read_locked, "munmap").report
     assert {step.cpu for step in wild.story} == {0, 1} and any(step.kind == "clear" for step in wild.story)
-    stale = ptwalk.check_walker(patches.write_protects_no_flush, "user-access").report
+    stale = ptwalk.check_walker(patches_of_entries.write_protects_no_flush, "user-access").report
     assert {step.kind for step in stale.story} >= {"hardware", "rmw"}
-    dead = ptwalk.check_walker(patches.vma_lock_kept, "munmap", "6.6").report
-    assert dead.kind == "deadlock" and "patches.py" in str(dead) and "replay: ptwalk replay" in str(dead)
+    dead = ptwalk.check_walker(patches_of_locks.vma_lock_kept, "munmap", "6.6").report
+    assert (
+        dead.kind == "deadlock"
+        and "patches_of_locks.py" in str(dead)
+        and "replay: ptwalk replay" in str(dead)
+    )
