@@ -21,7 +21,7 @@ class Rule(NamedTuple):
     now: str
 
     def __str__(self) -> str:
-        return f"({self.letter}) {self.then}\n      today: {self.now}"
+        return f"({self.letter}) {self.then};\n      today: {self.now}"
 
 
 RULE_A = Rule(
@@ -45,12 +45,12 @@ RULE_C = Rule(
     "only the CPU's own address space; load each entry once, pin the page, then read pmd and pte again (6.1)",
 )
 RMAP_RULE = (
-    "under a reverse-map lock the VMA's tables stay, because whoever frees them must take that lock for writing first"
+    "under a reverse-map lock the VMA's tables stay, because whoever frees them must take that lock for writing first;"
     "\n      today: from 6.6 a file's pte table may go under that lock held for reading:"
     " compare the pmd again under the page-table lock"
 )
 NO_RULE = (
-    f"page tables may be walked only\n      (a) {RULE_A.then};\n      (b) {RULE_B.then};\n      (c) {RULE_C.then}"
+    f"page tables may be walked only\n      (a) {RULE_A.then};\n      (b) {RULE_B.then};\n      (c) {RULE_C.then};"
     f"\n      today: for (a), {RULE_A.now}"
 )
 _RMAP = ("i_mmap_rwsem", "anon_vma")

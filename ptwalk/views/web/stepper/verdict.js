@@ -28,6 +28,11 @@ export function countsText(ctx, verdict) {
   return `${counts(ctx, verdict).join(", ")}.`;
 }
 
+/** A rule as it is written, in a line for each part. */
+function ruleLines(words, key, rule) {
+  return words.ui(key, { rule }).split(/\n\s*/);
+}
+
 /** What is known of all runs: the state of the search in a word, and lines. */
 function knownOf(ctx) {
   const { words } = ctx;
@@ -50,7 +55,7 @@ function knownOf(ctx) {
     }
     if (outcome === "incomplete") lines.push(words.ui("limit", { limit: verdict.limit || "?" }));
     if (verdict.text) lines.push(verdict.text);
-    if (verdict.rule) lines.push(words.ui(outcome === "safe" ? "rule_kept" : "rule_at_stake", { rule: verdict.rule }));
+    if (verdict.rule) lines.push(...ruleLines(words, outcome === "safe" ? "rule_kept" : "rule_at_stake", verdict.rule));
   } else if (compare && !report) lines.push(comparisonText(ctx));
   else if (!ctx.live && !report) lines.push(words.ui("one_run_text"));
   else lines.push(report ? words.ui("breaks_at", { n: report.step, title: report.title }) : words.ui("not_searched"));
@@ -65,7 +70,7 @@ function reportOf(ctx) {
   const lines = [
     report.text,
     report.cause && words.ui("likely", { cause: report.cause }),
-    rule && words.ui("rule_broken", { rule }),
+    ...(rule ? ruleLines(words, "rule_broken", rule) : []),
   ].filter(Boolean);
   return { outcome: "bug", title: `✕ ${report.title}`, lines };
 }
