@@ -115,6 +115,7 @@ WHILE_JUDGED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WHILE_JUDGED)
 @pytest.mark.skipif(os.name != "posix", reason="exit codes differ elsewhere")
 def test_a_function_that_goes_wrong_while_it_is_judged(tmp_path: Path, kind: str) -> None:

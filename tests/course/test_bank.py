@@ -2,6 +2,7 @@
 
 import importlib.util
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,13 +25,13 @@ def bank(name: str) -> ModuleType:
     return module
 
 
-def answers(kind: str) -> list[Any]:
-    """Every answer of one kind in the bank, as parameters with readable names."""
-    found = []
-    for name in NAMES:
-        for label, entry in getattr(bank(name), kind).items():
-            found.append(pytest.param(name, entry, id=f"{name}-{label}"))
-    return found
+def labelled(kind: str) -> list[Any]:
+    """Every answer of one kind in the bank, by exercise and label."""
+    return [
+        pytest.param(name, label, id=f"{name}-{label}")
+        for name in NAMES
+        for label in getattr(bank(name), kind)
+    ]
 
 
 def said(name: str, answer: object) -> str:
@@ -40,31 +41,41 @@ def said(name: str, answer: object) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "answer"), answers("RIGHT"))
-def test_right_answers_pass(name: str, answer: Any) -> None:
+@cache
+def heard(name: str, label: str) -> str:
+    """What check says to a wrong answer of the bank; several tests ask, one check answers."""
+    make, _ = bank(name).WRONG[label]
+    return said(name, make())
+
+
+@pytest.mark.parametrize(("name", "label"), labelled("RIGHT"))
+def test_right_answers_pass(name: str, label: str) -> None:
     """Different ways to be right all pass."""
-    assert "passed" in check(name, answer()).heading
+    assert "passed" in check(name, bank(name).RIGHT[label]()).heading
 
 
-@pytest.mark.parametrize(("name", "wrong"), answers("WRONG"))
-def test_wrong_answers_are_named(name: str, wrong: Any) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "label"), labelled("WRONG"))
+def test_wrong_answers_are_named(name: str, label: str) -> None:
     """A known wrong answer gets the words made for it, in one line."""
-    make, words = wrong
-    line = said(name, make())
+    _, words = bank(name).WRONG[label]
+    line = heard(name, label)
     assert words in line
     assert "\n" not in line
     assert line.startswith(f"Not yet ({name}). ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_words_differ_from_answer_to_answer(name: str) -> None:
     """At least five wrong answers, two right ones; and no two wrong ones hear the same."""
     module = bank(name)
     assert len(module.RIGHT) >= 2
-    lines = {label: said(name, make()) for label, (make, _) in module.WRONG.items()}
+    lines = {label: heard(name, label) for label in module.WRONG}
     assert len(set(lines.values())) == len(lines) >= 5, lines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_words_never_hold_the_answer(name: str) -> None:
     """What a failing check says is not found in the solution's own numbers (data exercises)."""
@@ -72,14 +83,14 @@ def test_words_never_hold_the_answer(name: str) -> None:
     if exercise.problem is None:
         return
     if hasattr(bank(name), "SECRETS"):
-        for make, _ in bank(name).WRONG.values():
-            line = said(name, make())
+        for label in bank(name).WRONG:
+            line = heard(name, label)
             assert not [secret for secret in bank(name).SECRETS() if secret in line], line
         return
     right = next(iter(bank(name).RIGHT.values()))()
     secrets = (right["frame"], right["offset"]) if isinstance(right, dict) else [part[1] for part in right]
-    for make, _ in bank(name).WRONG.values():
-        line = said(name, make())
+    for label in bank(name).WRONG:
+        line = heard(name, label)
         assert not [s for s in secrets if f"{s:#x} " in line or f" {s} " in line], line
 
 
@@ -91,6 +102,7 @@ def test_an_endless_walker_is_stopped(label: str, monkeypatch: pytest.MonkeyPatc
     assert "still running" in said("01.2", bank("01.2").ENDLESS[label])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if registry.exercises()[n].problem])
 def test_every_seed_gives_a_fair_problem(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The right way passes for many seeds, and the answer to one seed is wrong for another."""

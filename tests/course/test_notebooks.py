@@ -177,6 +177,7 @@ def test_exercises_match_the_registry(path: Path) -> None:
         assert f"| {exercise.name} {exercise.title} | {exercise.stars} | {exercise.minutes} |" in text
 
 
+@pytest.mark.slow
 def test_as_shipped_every_check_says_not_yet(tmp_path: Path) -> None:
     """In a real kernel: each check cell of exercises/ ends in one kind line, and every other cell runs."""
     from nbclient import NotebookClient

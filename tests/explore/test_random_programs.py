@@ -43,7 +43,9 @@ def _minimal(program: Program) -> tuple[int, int] | None:
     return sum(one != two for one, two in pairwise(cpus)), len(cpus)
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize(
+    "shard", [0, *(pytest.param(shard, marks=pytest.mark.slow) for shard in range(1, SHARDS))]
+)
 def test_the_engines_against_every_interleaving(
     shard: int, record_property: Callable[[str, object], None]
 ) -> None:
