@@ -198,7 +198,7 @@ def browser() -> Iterator[Finding]:
         yield Finding(
             "browser",
             ODD,
-            "none is found on this machine",
+            "none can be opened from here (no screen, or none is installed)",
             "'python3 course.py lab' prints an address: open it in Firefox, Chrome, Edge or Safari",
         )
         return
